@@ -1,0 +1,110 @@
+// Where pooling windows fall. Plain integers: no framework, no SIMD.
+#ifndef KERAS_POOLING_KERNELS_GEOMETRY_H_
+#define KERAS_POOLING_KERNELS_GEOMETRY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/pool_spec.h"
+
+namespace keras_pooling {
+
+// Positions or windows begin … end − 1 of an axis.
+struct Range {
+  int64_t begin;
+  int64_t end;
+};
+
+// Where a tensor's positions lie, in elements. Lanes are neighbours in memory.
+struct Side {
+  int64_t base;
+  int64_t stride[kMaxRank];
+
+  int64_t At(int64_t d, int64_t h, int64_t w) const {
+    return base + d * stride[0] + h * stride[1] + w * stride[2];
+  }
+};
+
+// One image (or one tile of packed planes), and which of its lanes to work on.
+struct Frame {
+  Side in;
+  Side out;
+  int64_t lane_begin;
+  int64_t lane_end;
+};
+
+// The part of one window, along one axis, that lies inside the input: its taps
+// first_tap … first_tap + count − 1, the first of them at position `first`.
+struct Span {
+  int64_t first;
+  int64_t first_tap;
+  int64_t count;    // at least 1: no window is ever empty
+  int64_t divisor;  // what an average divides by along this axis
+};
+
+// The windows that read one position: first, first + reader_step, … (count of them).
+struct Readers {
+  int64_t first;
+  int64_t count;
+};
+
+// All windows along one axis. Position of a span's t-th tap: first + t · dilation.
+// Spans begin and end in ascending order.
+struct Axis {
+  int64_t in = 1;
+  int64_t dilation = 1;
+  int64_t max_taps = 1;
+  std::vector<Span> spans = {{0, 0, 1, 1}};
+
+  // No position belongs to two windows, and a window's taps are neighbours.
+  bool disjoint = true;
+
+  // Per position, for gradients. Empty until IndexReaders().
+  std::vector<Readers> readers;
+  int64_t reader_step = 1;
+
+  int64_t out() const { return static_cast<int64_t>(spans.size()); }
+  // The tap as which window `o` reads `position`, one of its own.
+  int64_t TapAt(int64_t o, int64_t position) const {
+    const Span& span = spans[static_cast<size_t>(o)];
+    const int64_t offset = position - span.first;
+    return span.first_tap + (dilation == 1 ? offset : offset / dilation);
+  }
+  void IndexReaders();
+
+  // Where windows do not overlap: the positions that window `o` is answerable for, its
+  // own and the gap behind it (the first window's also the gap before it).
+  Range Owned(int64_t o) const;
+
+  // The positions that some windows read, the windows that read some positions.
+  Range InputsOf(Range outputs) const;
+  Range OutputsOf(Range inputs) const;
+};
+
+// One call: a spec applied to a shape. 1D and 2D are 3D with leading axes of one
+// window.
+struct Plan {
+  int64_t batch = 0;
+  int64_t channels = 0;
+  bool channels_first = false;
+  Axis axes[kMaxRank];
+  double divisor_override = 0.0;
+
+  int64_t in_positions() const { return axes[0].in * axes[1].in * axes[2].in; }
+  int64_t out_positions() const {
+    return axes[0].out() * axes[1].out() * axes[2].out();
+  }
+  // Taps are numbered as if every window had this many along each axis.
+  int64_t max_taps() const {
+    return axes[0].max_taps * axes[1].max_taps * axes[2].max_taps;
+  }
+};
+
+// `sizes` are the input's spatial sizes. Returns what is wrong, or "".
+std::string MakePlan(const PoolSpec& spec, int64_t batch, int64_t channels,
+                     const std::vector<int64_t>& sizes, Plan* plan);
+
+}  // namespace keras_pooling
+
+#endif  // KERAS_POOLING_KERNELS_GEOMETRY_H_

@@ -1,0 +1,119 @@
+// Planes to lanes and back: how channels_first tensors meet walks whose lanes are
+// neighbours. A tile of several planes is transposed into scratch memory that stays in
+// cache; nothing else in the kernels knows the layout. Included once per instruction
+// set.
+#if defined(KERAS_POOLING_KERNELS_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef KERAS_POOLING_KERNELS_PACK_INL_H_
+#undef KERAS_POOLING_KERNELS_PACK_INL_H_
+#else
+#define KERAS_POOLING_KERNELS_PACK_INL_H_
+#endif
+
+#include "hwy/highway.h"
+#include "kernels/targets.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace keras_pooling {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Square blocks of U, of at most kMost lanes, that transpose within registers.
+template <class U, size_t kMost>
+struct Block {
+  using D = hn::CappedTag<U, kMost>;
+  static constexpr int kSize = static_cast<int>(hn::MaxLanes(D()));
+
+  // Each round interleaves row i with row i + n/2; log2 n rounds exchange rows and
+  // columns.
+  static HWY_INLINE void Transpose(hn::Vec<D>* rows) {
+    const D d;
+    for (int round = 1; round < kSize; round *= 2) {
+      hn::Vec<D> next[kSize];
+      for (int i = 0; i < kSize / 2; ++i) {
+        next[2 * i] = hn::InterleaveWholeLower(d, rows[i], rows[i + kSize / 2]);
+        next[2 * i + 1] = hn::InterleaveWholeUpper(d, rows[i], rows[i + kSize / 2]);
+      }
+      for (int i = 0; i < kSize; ++i) rows[i] = next[i];
+    }
+  }
+};
+
+template <class U, size_t kMost>
+void PackRow(const PlaneRow& row, void* tensor, void* scratch) {
+  const auto from = static_cast<const U*>(tensor);
+  const auto to = static_cast<U*>(scratch);
+  using B = Block<U, kMost>;
+  const typename B::D d;
+  constexpr int kSize = B::kSize;
+  for (int64_t lane = 0; lane < row.lanes; lane += kSize) {
+    for (int64_t w = 0; w < row.width; w += kSize) {
+      const int64_t count = HWY_MIN(row.width - w, int64_t{kSize});
+      hn::Vec<typename B::D> v[kSize];
+      for (int i = 0; i < kSize; ++i) {
+        const U* plane =
+            from + HWY_MIN(lane + i, row.planes - 1) * row.plane_stride + w;
+        v[i] = count == kSize ? hn::LoadU(d, plane)
+                              : hn::LoadN(d, plane, static_cast<size_t>(count));
+      }
+      B::Transpose(v);
+      U* const group = to + w * row.lanes + lane;
+      if (count == kSize) {
+        for (int i = 0; i < kSize; ++i) hn::StoreU(v[i], d, group + i * row.lanes);
+      } else {
+        for (int i = 0; i < kSize; ++i) {
+          if (i < count) hn::StoreU(v[i], d, group + i * row.lanes);
+        }
+      }
+    }
+  }
+}
+
+template <class U, size_t kMost>
+void UnpackRow(const PlaneRow& row, void* tensor, void* scratch) {
+  const auto from = static_cast<const U*>(scratch);
+  const auto to = static_cast<U*>(tensor);
+  using B = Block<U, kMost>;
+  const typename B::D d;
+  constexpr int kSize = B::kSize;
+  for (int64_t lane = 0; lane < row.planes; lane += kSize) {
+    for (int64_t w = 0; w < row.width; w += kSize) {
+      const int64_t count = HWY_MIN(row.width - w, int64_t{kSize});
+      const U* const group = from + w * row.lanes + lane;
+      hn::Vec<typename B::D> v[kSize];
+      for (int i = 0; i < kSize; ++i) {
+        v[i] = hn::LoadU(d, group + HWY_MIN(int64_t{i}, count - 1) * row.lanes);
+      }
+      B::Transpose(v);
+      for (int i = 0; i < kSize; ++i) {
+        if (lane + i >= row.planes) break;
+        U* const plane = to + (lane + i) * row.plane_stride + w;
+        if (count == kSize) {
+          hn::StoreU(v[i], d, plane);
+        } else {
+          hn::StoreN(v[i], d, plane, static_cast<size_t>(count));
+        }
+      }
+    }
+  }
+}
+
+template <class U>
+MoveRowFn FindMove(bool pack, int64_t lanes) {
+  // A block must divide the group of lanes, a power of two.
+  switch (lanes) {
+    case 2:
+      return pack ? &PackRow<U, 2> : &UnpackRow<U, 2>;
+    case 4:
+      return pack ? &PackRow<U, 4> : &UnpackRow<U, 4>;
+    case 8:
+      return pack ? &PackRow<U, 8> : &UnpackRow<U, 8>;
+    default:
+      return pack ? &PackRow<U, 16> : &UnpackRow<U, 16>;
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace keras_pooling
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard per target

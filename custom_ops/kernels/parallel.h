@@ -1,0 +1,64 @@
+// How kernels ask for threads, and what they need of each: no framework, no thread of
+// our own.
+#ifndef KERAS_POOLING_KERNELS_PARALLEL_H_
+#define KERAS_POOLING_KERNELS_PARALLEL_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace keras_pooling {
+
+// A range [begin, end) of units of work. A function pointer with its context rather
+// than std::function: code compiled for one instruction set must instantiate no
+// templates of the standard library (the linker would share them with other code).
+struct Work {
+  void (*run)(const void* context, int64_t begin, int64_t end);
+  const void* context;
+};
+
+// Runs every unit in [0, total) exactly once, and returns when all are done.
+class Parallel {
+ public:
+  virtual ~Parallel() = default;
+  // `cost` is a unit's time in nanoseconds, roughly.
+  virtual void For(int64_t total, int64_t cost, const Work& work) const = 0;
+  virtual int threads() const = 0;
+};
+
+// One thread: the caller's.
+class Serial : public Parallel {
+ public:
+  void For(int64_t total, int64_t cost, const Work& work) const override;
+  int threads() const override { return 1; }
+};
+
+// While one lives, this thread rounds to nearest and keeps subnormal numbers.
+// Frameworks set their worker threads to flush them, so that without this a result
+// would depend on the thread that made it.
+class ExactFloats {
+ public:
+  ExactFloats();
+  ~ExactFloats();
+  ExactFloats(const ExactFloats&) = delete;
+  ExactFloats& operator=(const ExactFloats&) = delete;
+
+ private:
+  uint64_t saved_;
+};
+
+// Memory aligned for any vector; data() is null if there was none to be had.
+class Scratch {
+ public:
+  explicit Scratch(size_t bytes);
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  void* data() const { return data_; }
+
+ private:
+  void* data_;
+};
+
+}  // namespace keras_pooling
+
+#endif  // KERAS_POOLING_KERNELS_PARALLEL_H_
