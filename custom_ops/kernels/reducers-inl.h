@@ -31,54 +31,79 @@ struct NoTap {};
 template <class Tap>
 constexpr bool kKeepsTaps = !std::is_same_v<Tap, NoTap>;
 
-// The order of elements: NaN above all, −0 equal to +0. Keys are compared; halves need
-// one of their own, since their lanes hold bits.
-template <class T>
+// The order of elements: NaN above all, −0 equal to +0, and of equals the first wins.
+template <class T, class D>
 struct Order {
-  template <class D>
-  static HWY_INLINE hn::Vec<hn::RebindToSigned<D>> HalfKey(D d, hn::Vec<D> bits) {
-    using Bits = hn::TFromD<D>;
-    const hn::RebindToSigned<D> di;
-    const auto magnitude = hn::And(bits, hn::Set(d, Bits{0x7fff}));
-    const auto is_negative = hn::Ne(magnitude, bits);
-    const auto is_nan = hn::Gt(hn::BitCast(di, magnitude),
-                               hn::BitCast(di, hn::Set(d, Bits{kHalfInfinity<T>})));
-    const auto key = hn::BitCast(di, magnitude);
-    const auto ordered =
-        hn::IfThenElse(hn::RebindMask(di, is_negative), hn::Neg(key), key);
-    return hn::IfThenElse(is_nan, hn::BitCast(di, hn::Set(d, Bits{0x7fff})), ordered);
-  }
+  using V = hn::Vec<D>;
 
-  template <class D>
-  static HWY_INLINE auto Key(D d, hn::Vec<D> bits) {
-    if constexpr (IsHalf<T>::value) {
-      return HalfKey(d, bits);
-    } else {
-      (void)d;
-      return bits;
-    }
-  }
+  // The best element so far, ready to be compared.
+  struct Best {
+    V value;
+  };
 
-  // Whether `key` takes the place of `best`, which came before it.
-  template <class V>
-  static HWY_INLINE auto Beats(V key, V best) {
+  static HWY_INLINE Best Lowest() {
     if constexpr (std::is_floating_point_v<T>) {
-      // "Not ≤" holds for a NaN key as well; a NaN that came first stays.
-      return hn::And(hn::Not(hn::Le(key, best)), hn::Eq(best, best));
+      return {hn::Set(D(), -std::numeric_limits<T>::infinity())};
     } else {
-      return hn::Gt(key, best);
+      return {hn::Set(D(), hn::TFromD<D>{std::numeric_limits<T>::lowest()})};
     }
   }
 
-  // Below or equal to every element.
-  static constexpr BitsOf<T, false> Lowest() {
+  // Puts the lanes of x that beat the best in its place; returns which did.
+  static HWY_INLINE hn::Mask<D> Replace(V x, Best& best) {
+    const auto beats = Beats(x, best.value);
+    best.value = hn::IfThenElse(beats, x, best.value);
+    return beats;
+  }
+
+ private:
+  static HWY_INLINE hn::Mask<D> Beats(V x, V best) {
     if constexpr (std::is_floating_point_v<T>) {
-      return -std::numeric_limits<T>::infinity();
-    } else if constexpr (IsHalf<T>::value) {
-      return static_cast<uint16_t>(0x8000 | kHalfInfinity<T>);
+      // "Not ≤" holds for a NaN x as well; a NaN that came first stays.
+      return hn::AndNot(hn::Le(x, best), hn::Eq(best, best));
     } else {
-      return std::numeric_limits<T>::lowest();
+      return hn::Gt(x, best);
     }
+  }
+};
+
+// Lanes of halves hold bits: what is compared is a key made of them.
+template <class T, class D>
+struct HalfOrder {
+  using V = hn::Vec<D>;
+  using DI = hn::RebindToSigned<D>;
+  using K = hn::Vec<DI>;
+  using Bits = hn::TFromD<D>;
+
+  struct Best {
+    V value;
+    K key;
+  };
+
+  static HWY_INLINE Best Lowest() {
+    const V lowest = hn::Set(D(), Bits{0x8000 | kHalfInfinity<T>});
+    return {lowest, Key(lowest)};
+  }
+
+  static HWY_INLINE hn::Mask<D> Replace(V x, Best& best) {
+    const K key = Key(x);
+    const auto beats = hn::Gt(key, best.key);
+    const auto mask = hn::RebindMask(D(), beats);
+    best.value = hn::IfThenElse(mask, x, best.value);
+    best.key = hn::IfThenElse(beats, key, best.key);
+    return mask;
+  }
+
+ private:
+  static HWY_INLINE K Key(V bits) {
+    const DI di;
+    const V magnitude = hn::And(bits, hn::Set(D(), Bits{0x7fff}));
+    const auto is_negative = hn::RebindMask(di, hn::Ne(magnitude, bits));
+    const K key = hn::BitCast(di, magnitude);
+    const K infinity = hn::BitCast(di, hn::Set(D(), Bits{kHalfInfinity<T>}));
+    const K nan = hn::BitCast(di, hn::Set(D(), Bits{0x7fff}));
+    return hn::IfThenElse(hn::Gt(key, infinity), nan,
+                          hn::IfThenElse(is_negative, hn::Neg(key), key));
   }
 };
 
@@ -88,15 +113,13 @@ class MaxForward {
   static constexpr bool kWide = kKeepsTaps<Tap> && sizeof(Tap) > 1;
   using Lanes = BitLanes<T, kWide>;
   using D = typename Lanes::D;
-  using V = typename Lanes::V;
-  using K = decltype(Order<T>::Key(D(), hn::Zero(D())));
+  using Ranking = std::conditional_t<IsHalf<T>::value, HalfOrder<T, D>, Order<T, D>>;
   using Taps = TapLanes<std::conditional_t<kKeepsTaps<Tap>, Tap, uint8_t>, D>;
 
  public:
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
-    V best;
-    K key;
+    typename Ranking::Best best;
     typename Taps::V tap;
   };
 
@@ -107,18 +130,13 @@ class MaxForward {
 
   template <class Which, class Window>
   HWY_INLINE State Begin(Which, const Window& window, int64_t) const {
-    const V lowest = hn::Set(D(), typename Lanes::Lane{Order<T>::Lowest()});
-    return {lowest, Order<T>::Key(D(), lowest), Taps::Set(window.first_tap)};
+    return {Ranking::Lowest(), Taps::Set(window.first_tap)};
   }
 
   template <class Which, class Window>
   HWY_INLINE void Add(Which lanes, const Window&, int64_t in, int64_t tap,
                       State& s) const {
-    const V x = Lanes::Load(lanes, x_ + in);
-    const K key = Order<T>::Key(D(), x);
-    const auto beats = Order<T>::Beats(key, s.key);
-    s.best = hn::IfThenElse(hn::RebindMask(D(), beats), x, s.best);
-    s.key = hn::IfThenElse(beats, key, s.key);
+    const auto beats = Ranking::Replace(Lanes::Load(lanes, x_ + in), s.best);
     if constexpr (kKeepsTaps<Tap>) {
       s.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), beats), Taps::Set(tap),
                              s.tap);
@@ -128,7 +146,7 @@ class MaxForward {
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
-    Lanes::Store(lanes, s.best, y_ + out);
+    Lanes::Store(lanes, s.best.value, y_ + out);
     if constexpr (kKeepsTaps<Tap>) Taps::Store(lanes, s.tap, taps_ + out);
   }
 

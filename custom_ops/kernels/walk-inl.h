@@ -59,6 +59,66 @@ HWY_INLINE void ForLanes(int64_t begin, int64_t end, Full full, const Visit& vis
   }
 }
 
+// Where the taps of a whole window lie, as offsets from its first: one short loop for
+// every rank, dilation and layout.
+class FlatWindow {
+ public:
+  // A row with few windows is not worth a table.
+  static HWY_INLINE bool Serves(const Plan& plan, const Span& d, const Span& h,
+                                int64_t windows) {
+    return windows >= 4 && plan.max_taps() <= kMostTaps &&
+           d.count == plan.axes[0].max_taps && h.count == plan.axes[1].max_taps;
+  }
+
+  HWY_INLINE FlatWindow(const Plan& plan, const Side& side) : taps_(plan.max_taps()) {
+    int64_t* offset = offsets_;
+    for (int64_t d = 0; d < plan.axes[0].max_taps; ++d) {
+      for (int64_t h = 0; h < plan.axes[1].max_taps; ++h) {
+        for (int64_t w = 0; w < plan.axes[2].max_taps; ++w) {
+          *offset++ = d * plan.axes[0].dilation * side.stride[0] +
+                      h * plan.axes[1].dilation * side.stride[1] +
+                      w * plan.axes[2].dilation * side.stride[2];
+        }
+      }
+    }
+  }
+
+  template <class Visit>
+  HWY_INLINE void ForTaps(int64_t in, const Visit& visit) const {
+    for (int64_t tap = 0; tap < taps_; ++tap) visit(in + offsets_[tap], tap);
+  }
+
+ private:
+  static constexpr int64_t kMostTaps = 256;
+  int64_t taps_;
+  int64_t offsets_[kMostTaps];
+};
+
+// The taps of a window of which any part may be cut off.
+struct ClippedWindow {
+  const Plan& plan;
+  const Side& side;
+  const Window& window;
+
+  template <class Visit>
+  HWY_INLINE void ForTaps(int64_t in, const Visit& visit) const {
+    const int64_t step_d = plan.axes[0].dilation * side.stride[0];
+    const int64_t step_h = plan.axes[1].dilation * side.stride[1];
+    const int64_t step_w = plan.axes[2].dilation * side.stride[2];
+    for (int64_t d = 0; d < window.axes[0]->count; ++d) {
+      for (int64_t h = 0; h < window.axes[1]->count; ++h) {
+        int64_t near = in + d * step_d + h * step_h;
+        int64_t tap = window.first_tap + TapIndex(plan, d, h, 0);
+        for (int64_t w = 0; w < window.axes[2]->count; ++w) {
+          visit(near, tap);
+          near += step_w;
+          ++tap;
+        }
+      }
+    }
+  }
+};
+
 // Forward: every output reduces its window. Visits outputs.
 struct ReduceWalk {
   template <class R, class Full>
@@ -67,50 +127,66 @@ struct ReduceWalk {
     const R reducer(operands);
     const Span& sd = plan.axes[0].spans[static_cast<size_t>(d)];
     const Span& sh = plan.axes[1].spans[static_cast<size_t>(h)];
+    if (!FlatWindow::Serves(plan, sd, sh, row.end - row.begin)) {
+      Clipped<R, Full>(plan, reducer, frame, d, h, row);
+      return;
+    }
+    const Span* const spans = plan.axes[2].spans.data();
+    const int64_t whole = plan.axes[2].max_taps;
+    const FlatWindow taps(plan, frame.in);
+    for (int64_t w = row.begin; w < row.end; ++w) {
+      if (spans[w].count != whole) {  // at the row's ends
+        Clipped<R, Full>(plan, reducer, frame, d, h, {w, w + 1});
+        continue;
+      }
+      const Window window = {{&sd, &sh, &spans[w]}, 0, plan.divisor_override};
+      const int64_t in = frame.in.At(sd.first, sh.first, spans[w].first);
+      ReduceLanes<R, Full>(reducer, frame, window, taps, in, frame.out.At(d, h, w));
+    }
+  }
+
+ private:
+  template <class R, class Full>
+  static HWY_NOINLINE void Clipped(const Plan& plan, const R& reducer,
+                                   const Frame& frame, int64_t d, int64_t h,
+                                   Range row) {
+    const Span& sd = plan.axes[0].spans[static_cast<size_t>(d)];
+    const Span& sh = plan.axes[1].spans[static_cast<size_t>(h)];
     for (int64_t w = row.begin; w < row.end; ++w) {
       const Span& sw = plan.axes[2].spans[static_cast<size_t>(w)];
       const Window window = {{&sd, &sh, &sw},
                              TapIndex(plan, sd.first_tap, sh.first_tap, sw.first_tap),
                              plan.divisor_override};
+      const ClippedWindow taps = {plan, frame.in, window};
       const int64_t in = frame.in.At(sd.first, sh.first, sw.first);
-      const int64_t out = frame.out.At(d, h, w);
-      ForLanes<R::kLanes>(frame.lane_begin, frame.lane_end, Full(),
-                          [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
-                            Reduce<blocks.value>(plan, reducer, lanes, window, frame.in,
-                                                 in + lane, out + lane);
-                          });
+      ReduceLanes<R, Full>(reducer, frame, window, taps, in, frame.out.At(d, h, w));
     }
   }
 
- private:
-  template <int kBlocks, class R, class Lanes>
-  static HWY_INLINE void Reduce(const Plan& plan, const R& reducer, Lanes lanes,
-                                const Window& window, const Side& side, int64_t in,
-                                int64_t out) {
-    constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
-    const int64_t step_d = plan.axes[0].dilation * side.stride[0];
-    const int64_t step_h = plan.axes[1].dilation * side.stride[1];
-    const int64_t step_w = plan.axes[2].dilation * side.stride[2];
-    const int64_t taps_h = plan.axes[2].max_taps;
-    const int64_t taps_d = taps_h * plan.axes[1].max_taps;
+  template <class R, class Full, class Taps>
+  static HWY_INLINE void ReduceLanes(const R& reducer, const Frame& frame,
+                                     const Window& window, const Taps& taps, int64_t in,
+                                     int64_t out) {
+    ForLanes<R::kLanes>(frame.lane_begin, frame.lane_end, Full(),
+                        [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
+                          Reduce<blocks.value>(reducer, lanes, window, taps, in + lane,
+                                               out + lane);
+                        });
+  }
 
+  template <int kBlocks, class R, class Lanes, class Taps>
+  static HWY_INLINE void Reduce(const R& reducer, Lanes lanes, const Window& window,
+                                const Taps& taps, int64_t in, int64_t out) {
+    constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
     typename R::State states[kBlocks];
     KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
       states[b] = reducer.Begin(lanes, window, out + b * kStep);
     }
-    for (int64_t d = 0; d < window.axes[0]->count; ++d) {
-      for (int64_t h = 0; h < window.axes[1]->count; ++h) {
-        int64_t near = in + d * step_d + h * step_h;
-        int64_t tap = window.first_tap + d * taps_d + h * taps_h;
-        for (int64_t w = 0; w < window.axes[2]->count; ++w) {
-          KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
-            reducer.Add(lanes, window, near + b * kStep, tap, states[b]);
-          }
-          near += step_w;
-          ++tap;
-        }
+    taps.ForTaps(in, [&](int64_t near, int64_t tap) HWY_ATTR {
+      KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
+        reducer.Add(lanes, window, near + b * kStep, tap, states[b]);
       }
-    }
+    });
     KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
       reducer.Finish(lanes, window, out + b * kStep, states[b]);
     }
