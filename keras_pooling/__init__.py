@@ -1,0 +1,16 @@
+"""Pooling layers for Keras 3. What is public stands here; nothing is computed here."""
+
+from keras_pooling import layers, ops
+from keras_pooling.layers import *  # noqa: F403
+from keras_pooling.ops.library import (
+    build_info,
+    force_portable,
+    package_version,
+    register,
+)
+
+__version__ = package_version()
+
+__all__ = ["build_info", "force_portable", "layers", "ops", *layers.__all__]
+
+register()  # a SavedModel that holds the compiled ops loads after this

@@ -1,0 +1,246 @@
+"""Finds, checks and loads the compiled ops; knows nothing of what they compute.
+
+TensorFlow is imported only when the library is asked for on Keras's TensorFlow backend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import ctypes
+import functools
+import importlib
+import importlib.metadata
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+REBUILD_COMMAND = (
+    "pip install --no-build-isolation --no-deps --force-reinstall . "
+    "(in keras_pooling's source folder, after "
+    "`pip install scikit-build-core cmake ninja`)"
+)
+
+_portable_here: contextvars.ContextVar[bool] = contextvars.ContextVar(
+    "keras_pooling_portable", default=False
+)
+
+
+@dataclass
+class _Outcome:
+    """What the one attempt to load the library came to."""
+
+    ops: ModuleType | None = None
+    symbols: ctypes.CDLL | None = None
+    problem: str = ""  # why there are no ops: the portable path serves instead
+    bad_target: str = ""  # KERAS_POOLING_TARGET names no target: always an error
+    warned: bool = False
+
+
+_lock = threading.Lock()
+_outcome: _Outcome | None = None
+
+
+def load() -> ModuleType | None:
+    """Returns TensorFlow's module of the compiled ops, or None where they cannot run.
+
+    The library is loaded once per process, at the first call. Where it cannot be used,
+    the first call warns, naming both TensorFlow versions and the command that mends it.
+
+    Returns:
+        The module of `tf.load_op_library`; None on other Keras backends, with
+        `KERAS_POOLING_PORTABLE=1`, and where the library does not fit.
+
+    Raises:
+        RuntimeError: The library cannot be used and `KERAS_POOLING_REQUIRE_COMPILED=1`.
+        ValueError: `KERAS_POOLING_TARGET` names no instruction set of this machine.
+    """
+    outcome = _loaded()
+    if outcome.ops is not None and not outcome.bad_target:
+        return outcome.ops
+    if outcome.bad_target:
+        raise ValueError(outcome.bad_target)
+    if outcome.problem:
+        if _is_set("KERAS_POOLING_REQUIRE_COMPILED"):
+            raise RuntimeError(
+                f"{outcome.problem} KERAS_POOLING_REQUIRE_COMPILED=1 forbids "
+                f"the portable path. To mend it: {REBUILD_COMMAND}."
+            )
+        with _lock:
+            first, outcome.warned = not outcome.warned, True
+        if first:
+            warnings.warn(
+                f"{outcome.problem} The slower portable path is used instead. "
+                f"To mend it: {REBUILD_COMMAND}.",
+                stacklevel=2,
+            )
+    return None
+
+
+def register() -> None:
+    """Registers the compiled ops with TensorFlow, so that a SavedModel with them loads.
+
+    `import keras_pooling` ends with this call. It says nothing and never fails: what
+    went wrong is told by `load()`, at the first use.
+    """
+    _loaded()
+
+
+def use_compiled(x: Any) -> bool:
+    """Tells whether the compiled ops are to compute on `x`: the only such choice.
+
+    Args:
+        x: The tensor, eager or symbolic.
+
+    Returns:
+        True on Keras's TensorFlow backend, outside `force_portable()`, where the
+        library loads and `x` is not on a GPU.
+    """
+    if _portable_here.get() or not _wanted() or _on_gpu(x) or _inside_xla():
+        return False
+    return load() is not None
+
+
+@contextlib.contextmanager
+def force_portable() -> Iterator[None]:
+    """Within it, this thread computes with `keras.ops` alone.
+
+    A `tf.function` keeps the path it was traced with. `KERAS_POOLING_PORTABLE=1` in the
+    environment does the same for a whole process.
+    """
+    token = _portable_here.set(True)
+    try:
+        yield
+    finally:
+        _portable_here.reset(token)
+
+
+def build_info() -> dict[str, Any]:
+    """Returns what was built, what runs, and which instruction set is in use.
+
+    Returns:
+        A dict with `version`, `tensorflow_built` and `tensorflow_running` (None where
+        there is none), `compiled` (bool: the compiled ops are in use), `target` (the
+        instruction set in use, None without compiled ops) and `targets` (all that this
+        machine can run, best first).
+    """
+    compiled = load() is not None and not _portable_here.get()
+    symbols = _loaded().symbols if compiled else None
+    built = _build_record()
+    running = sys.modules.get("tensorflow")
+    return {
+        "version": package_version(),
+        "tensorflow_built": built.TENSORFLOW_VERSION if built else None,
+        "tensorflow_running": getattr(running, "__version__", None),
+        "compiled": compiled,
+        "target": _text(symbols.KerasPoolingTarget) if symbols else None,
+        "targets": _text(symbols.KerasPoolingTargets).split(",") if symbols else [],
+    }
+
+
+def package_version() -> str:
+    """Returns the installed package's version."""
+    try:
+        return importlib.metadata.version("keras_pooling")
+    except importlib.metadata.PackageNotFoundError:  # a source tree, not installed
+        return "0+unknown"
+
+
+def _loaded() -> _Outcome:
+    global _outcome
+    if not _wanted():
+        return _Outcome()
+    if _outcome is None:
+        # A second copy of the library would register duplicate kernels, after which
+        # every call fails: whatever this attempt gives is final for the process.
+        with _lock:
+            if _outcome is None:
+                _outcome = _attempt()
+    return _outcome
+
+
+def _attempt() -> _Outcome:
+    import tensorflow as tf
+
+    record = _build_record()
+    if record is None:
+        return _Outcome(
+            problem="keras_pooling: its compiled ops are not built "
+            f"(TensorFlow {tf.__version__} runs; nothing was built against it)."
+        )
+    versions = f"built against TensorFlow {record.TENSORFLOW_VERSION}, while TensorFlow"
+    versions = f"{versions} {tf.__version__} runs"
+    # Checked before loading: TensorFlow's C++ interface changes with the minor version.
+    if _minor(record.TENSORFLOW_VERSION) != _minor(tf.__version__):
+        return _Outcome(problem=f"keras_pooling: its compiled ops are {versions}.")
+    path = Path(record.__file__).with_name("_keras_pooling_ops.so")
+    try:
+        ops = tf.load_op_library(str(path))
+        symbols = ctypes.CDLL(str(path))
+    except (tf.errors.OpError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        return _Outcome(
+            problem=f"keras_pooling: its compiled ops ({versions}) do not load: "
+            f"{reason}."
+        )
+    return _Outcome(ops, symbols, bad_target=_text(symbols.KerasPoolingTargetError))
+
+
+def _build_record() -> ModuleType | None:
+    try:
+        return importlib.import_module("keras_pooling._build_info")
+    except ImportError:
+        return None
+
+
+def _wanted() -> bool:
+    return _backend() == "tensorflow" and not _is_set("KERAS_POOLING_PORTABLE")
+
+
+@functools.cache
+def _backend() -> str:
+    import keras
+
+    return keras.config.backend()
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "") not in ("", "0")
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def _text(function: Any) -> str:
+    function.restype = ctypes.c_char_p
+    return (function() or b"").decode()
+
+
+def _inside_xla() -> bool:
+    """Tells whether a function is being traced for XLA, which cannot run the ops."""
+    import tensorflow as tf
+    from tensorflow.python.ops import control_flow_util
+
+    if tf.executing_eagerly():
+        return False
+    graph = tf.compat.v1.get_default_graph()
+    return control_flow_util.GraphOrParentsInXlaContext(graph)
+
+
+def _on_gpu(x: Any) -> bool:
+    device = str(getattr(x, "device", "") or "").upper()
+    if "GPU" in device:
+        return True
+    if "CPU" in device:
+        return False
+    # Not placed yet (inside a graph): TensorFlow places it on a GPU if it may use one.
+    import tensorflow as tf
+
+    return bool(tf.config.get_visible_devices("GPU"))
