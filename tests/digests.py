@@ -1,0 +1,88 @@
+"""One digest of the bits of every result of a case. Run as a program it prints them
+all as JSON, for a process with its own number of threads: `digests.py THREADS`.
+"""
+
+import hashlib
+import json
+import sys
+
+import calls
+import data
+import numpy as np
+import reference
+from cases import CASES, CHANNEL_CASES, COLUMN_CASES, Case
+
+# Planes to pool as a whole: few channels, many, and one plane that takes all threads.
+GLOBAL_SHAPES = [(2, 5, 7, 19), (1, 130, 66, 24), (3, 40, 130), (1, 9, 8, 7, 5)]
+DIGEST_CASES = CASES + CHANNEL_CASES[::6] + COLUMN_CASES[::6]
+
+
+def of_max(case: Case, dtype: str = "float32") -> str:
+    """Digests values, indices and, for floats, the gradient."""
+    rng = data.generator(case, dtype)
+    x = data.for_max(case.shape, dtype, reference.max_taps(case.windows), rng)
+    results = list(calls.max_pool_with_indices(x, case))
+    results.append(calls.max_pool(x, case))
+    if dtype in data.FLOATS:
+        dy = data.for_average(case.output_shape, dtype, rng)
+        results.extend(calls.max_pool_gradient(x, dy, case))
+    return _digest(results)
+
+
+def of_avg(case: Case, dtype: str = "float32") -> str:
+    """Digests values and gradients, with and without the padding counted."""
+    rng = data.generator(case, dtype)
+    x = data.for_average(case.shape, dtype, rng)
+    dy = data.for_average(case.output_shape, dtype, rng)
+    results = [*calls.avg_pool_gradient(x, dy, case)]
+    results.append(calls.avg_pool(x, case, count_include_pad=True))
+    return _digest(results)
+
+
+def of_global(shape: tuple[int, ...], data_format: str) -> str:
+    """Digests both global functions and their gradients."""
+    rng = data.generator(shape, data_format)
+    x = data.for_average(shape, "float32", rng)
+    channels = shape[1 if data_format == "channels_first" else -1]
+    dy = data.for_average((shape[0], channels), "float32", rng)
+    return _digest(
+        [
+            result
+            for name in ("global_max_pool", "global_avg_pool")
+            for result in calls.global_pool(name, x, dy, data_format)
+        ]
+    )
+
+
+def of_everything() -> dict[str, str]:
+    """Digests every case in float32, and some in each dtype."""
+    digests = {}
+    for case in DIGEST_CASES:
+        digests[f"max {case}"] = of_max(case)
+        digests[f"avg {case}"] = of_avg(case)
+    for case in CASES[::7]:
+        for dtype in data.FLOATS + data.INTEGERS:
+            digests[f"max {case} {dtype}"] = of_max(case, dtype)
+        for dtype in data.FLOATS:
+            digests[f"avg {case} {dtype}"] = of_avg(case, dtype)
+    for shape in GLOBAL_SHAPES:
+        for data_format in ("channels_last", "channels_first"):
+            digests[f"global {shape} {data_format}"] = of_global(shape, data_format)
+    return digests
+
+
+def _digest(arrays: list[np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    import tensorflow as tf
+
+    threads = int(sys.argv[1])
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.zeros(())  # from here on a change would be an error
+    assert tf.config.threading.get_intra_op_parallelism_threads() == threads
+    json.dump(of_everything(), sys.stdout)

@@ -1,0 +1,53 @@
+"""Keras's own pooling tests, from the installed wheel, on our layers."""
+
+import importlib
+import unittest
+
+import pytest
+from keras.src import layers as keras_layers
+
+import keras_pooling as kp
+from keras_pooling.layers.base_pooling import BasePooling
+
+NAMES = {
+    "max_pooling_test": ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"],
+    "average_pooling_test": [
+        "AveragePooling1D",
+        "AveragePooling2D",
+        "AveragePooling3D",
+    ],
+    "global_max_pooling_test": [
+        "GlobalMaxPooling1D",
+        "GlobalMaxPooling2D",
+        "GlobalMaxPooling3D",
+    ],
+    "global_average_pooling_test": [
+        "GlobalAveragePooling1D",
+        "GlobalAveragePooling2D",
+        "GlobalAveragePooling3D",
+    ],
+}
+
+
+@pytest.mark.parametrize("file", NAMES)
+def test_keras_own_tests_pass_on_our_layers(file, monkeypatch):
+    called = set()
+    call = BasePooling.call
+
+    def recording_call(layer, inputs):
+        called.update(type(layer).__mro__)
+        return call(layer, inputs)
+
+    monkeypatch.setattr(BasePooling, "call", recording_call)
+    for name in NAMES[file]:
+        monkeypatch.setattr(keras_layers, name, getattr(kp, name))
+    tests = unittest.defaultTestLoader.loadTestsFromModule(
+        importlib.import_module(f"keras.src.layers.pooling.{file}")
+    )
+    result = unittest.TestResult()
+    tests.run(result)
+
+    problems = [text for _, text in result.failures + result.errors]
+    assert not problems, f"{len(problems)} failed. The first: {problems[0]}"
+    assert result.testsRun - len(result.skipped) >= 6  # each rank, shapes and values
+    assert called >= {getattr(kp, name) for name in NAMES[file]}

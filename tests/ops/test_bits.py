@@ -1,0 +1,166 @@
+"""The same bits for any number of threads, for every SIMD target, and, of maxima, for
+the portable path. Judges no value right or wrong: others do.
+"""
+
+import ctypes
+import importlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import calls
+import data
+import digests
+import numpy as np
+import pytest
+import reference
+import tolerances
+from cases import CASES, Case, named
+
+import keras_pooling as kp
+
+TESTS = pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """Skips without the compiled op, unless the environment says that it must be."""
+    if kp.build_info()["compiled"]:
+        return
+    assert os.environ.get("KERAS_POOLING_REQUIRE_COMPILED") != "1"
+    pytest.skip("the compiled op is not in use")
+
+
+needs_compiled = pytest.mark.usefixtures("compiled")
+
+
+@pytest.fixture(scope="module")
+def library(compiled):
+    """Gives the loaded library's C functions; restores the target afterwards."""
+    # The build's record lies beside the library, wherever that was installed.
+    record = importlib.import_module("keras_pooling._build_info").__file__
+    path = pathlib.Path(record).with_name("_keras_pooling_ops.so")
+    functions = ctypes.CDLL(str(path))
+    for name in ("Target", "Targets", "ForceTarget"):
+        getattr(functions, f"KerasPooling{name}").restype = ctypes.c_char_p
+    functions.KerasPoolingForceTarget.argtypes = [ctypes.c_char_p]
+    before = functions.KerasPoolingTarget()
+    yield functions
+    assert functions.KerasPoolingForceTarget(before) == b""
+
+
+@pytest.fixture(scope="module")
+def digests_here() -> dict[str, str]:
+    """The digests of this process: its own threads, the best target."""
+    return digests.of_everything()
+
+
+def differing(ours: dict[str, str], others: dict[str, str]) -> list[str]:
+    assert ours.keys() == others.keys()
+    return [name for name in ours if ours[name] != others[name]]
+
+
+@needs_compiled
+def test_every_target_gives_the_same_bits(library, digests_here):
+    targets = library.KerasPoolingTargets().decode().split(",")
+    assert targets == list(kp.build_info()["targets"])
+    for target in targets:
+        assert library.KerasPoolingForceTarget(target.encode()) == b""
+        assert library.KerasPoolingTarget().decode() == target
+        wrong = differing(digests.of_everything(), digests_here)
+        assert not wrong, f"{target} differs: {wrong}"
+
+
+@needs_compiled
+@pytest.mark.parametrize("target", ["", "best", "avx", "AVX-1024"])
+def test_unknown_target_is_refused_with_the_good_names(library, target):
+    before = library.KerasPoolingTarget()
+    message = library.KerasPoolingForceTarget(target.encode()).decode()
+    for name in library.KerasPoolingTargets().decode().split(","):
+        assert name in message
+    assert library.KerasPoolingTarget() == before
+
+
+def run_python(*arguments: str, **environment: str) -> subprocess.Popen:
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        cwd=TESTS,  # and not where a source tree would hide the installed package
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_every_number_of_threads_gives_the_same_bits(digests_here):
+    script = str(TESTS / "digests.py")
+    runs = {
+        threads: run_python(script, threads, TF_NUM_INTRAOP_THREADS=threads)
+        for threads in ("1", "3")
+    }
+    for threads, run in runs.items():
+        out, err = run.communicate(timeout=300)
+        assert run.returncode == 0, err
+        wrong = differing(json.loads(out), digests_here)
+        assert not wrong, f"{threads} threads differ: {wrong}"
+
+
+@needs_compiled
+def test_target_is_forced_by_the_environment(library):
+    name = "import keras_pooling as kp; print(kp.build_info()['target'])"
+    use = "import keras_pooling as kp; kp.ops.max_pool([[[1.0], [2.0]]], 2)"
+    target = library.KerasPoolingTargets().decode().split(",")[-1]
+    good = run_python("-c", name, KERAS_POOLING_TARGET=target)
+    bad = run_python("-c", use, KERAS_POOLING_TARGET="avx1024")
+    out, err = good.communicate(timeout=300)
+    assert out.strip() == target, err
+    _, err = bad.communicate(timeout=300)
+    assert bad.returncode != 0
+    assert "ValueError" in err and "avx1024" in err and target in err
+
+
+@needs_compiled
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_portable_path_agrees(case):
+    rng = data.generator(case, "portable")
+    taps = reference.max_taps(case.windows)
+    x = data.for_max(case.shape, "float32", taps, rng)
+    dy = data.whole(case.output_shape, "float32", rng)
+    compiled = [
+        *calls.max_pool_with_indices(x, case),
+        *calls.max_pool_gradient(x, dy, case),
+    ]
+    with kp.force_portable():
+        portable = [
+            *calls.max_pool_with_indices(x, case),
+            *calls.max_pool_gradient(x, dy, case),
+        ]
+    for ours, theirs in zip(compiled, portable, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+    x = data.for_average(case.shape, "float32", rng)
+    compiled = calls.avg_pool(x, case)
+    with kp.force_portable():
+        portable = calls.avg_pool(x, case)
+    magnitude = reference.avg_pool(np.abs(x), case.windows, case.data_format)
+    tolerance = tolerances.of_sum("float32", 2 * taps, portable, magnitude)
+    tolerances.assert_within(compiled, portable, tolerance)
+
+
+@needs_compiled
+@pytest.mark.parametrize(
+    "case", named("1D", "1D, channels first", "overlapping windows")
+)
+def test_denormals_keep_their_order(case: Case):
+    # TensorFlow's threads take denormals for zero in comparisons; ours must not.
+    rng = data.generator(case, "denormal")
+    tiny = np.float32(1e-45) * rng.integers(-9, 9, case.shape).astype(np.float32)
+    y, indices = calls.max_pool_with_indices(tiny, case)
+    expected_y, expected_indices = reference.max_pool(
+        tiny, case.windows, case.data_format
+    )
+    tolerances.assert_same_values(y, expected_y)
+    np.testing.assert_array_equal(indices, expected_indices)

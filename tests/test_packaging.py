@@ -1,0 +1,63 @@
+"""What the installed package says and holds, and what the compiled library shows."""
+
+import importlib.metadata
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import tensorflow as tf
+
+from keras_pooling import _build_info
+from keras_pooling.ops import library
+
+REPOSITORY = Path(__file__).parents[1]
+LIBRARY = Path(_build_info.__file__).with_name("_keras_pooling_ops.so")
+
+
+def requirement(lines, name):
+    return next(line for line in lines if re.match(rf"{name}\b", line))
+
+
+def test_one_wheel_serves_every_python():
+    text = importlib.metadata.distribution("keras_pooling").read_text("WHEEL")
+    assert "Root-Is-Purelib: false" in text
+    tags = re.findall(r"^Tag: (.*)$", text, re.MULTILINE)
+    assert tags
+    assert all(re.fullmatch(r"py3-none-\w+", tag) for tag in tags)
+
+
+def test_built_against_the_tensorflow_that_runs():
+    table = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    build = requirement(table["build-system"]["requires"], "tensorflow")
+    assert requirement(table["project"]["dependencies"], "tensorflow") == build
+    assert (
+        _build_info.TENSORFLOW_VERSION.split(".")[:2] == tf.__version__.split(".")[:2]
+    )
+
+
+def test_the_library_keeps_no_path_of_the_machine_that_built_it():
+    content = LIBRARY.read_bytes()
+    assert b"libtensorflow_framework.so" in content
+    for folder in (str(Path(tf.__file__).parent), str(REPOSITORY)):
+        assert folder.encode() not in content
+
+
+def test_the_library_shows_only_our_c_functions():
+    library.load()
+    listing = subprocess.run(
+        ["nm", "--dynamic", "--defined-only", str(LIBRARY)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = [line.split()[-1] for line in listing.stdout.splitlines()]
+    assert "KerasPoolingTarget" in names
+    assert all(name.startswith("KerasPooling") for name in names)
+
+
+def test_versions_agree():
+    table = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    version = table["project"]["version"]
+    assert importlib.metadata.version("keras_pooling") == version
+    assert f"## {version}" in (REPOSITORY / "CHANGELOG.md").read_text()
