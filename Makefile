@@ -1,0 +1,94 @@
+# One command from a fresh machine to each result. Needs Python 3.11 to 3.13, a C++17 compiler and make.
+# Stamp files in .venv/ remember what is done, so a second run starts at once; build/ keeps the objects,
+# so that a changed .cc file alone is compiled again.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test lint ctest pytest bench format clean
+
+# The first Python with venv that TensorFlow has wheels for; `make PYTHON=… demo` names another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+  2>/dev/null && echo $$p && break; done)
+CXX_FILES = $(wildcard custom_ops/*/*.cc custom_ops/*/*.h custom_ops/*/*.inc)
+BIN := .venv/bin
+OUTPUT_DIR ?= demo_output
+PYTEST_ARGS ?= -n 2
+
+help:
+	@echo 'make TARGET, where TARGET is one of'
+	@echo '  demo    train the documented model on real digits and show the result'
+	@echo '  test    formatters, linters, C++ tests, Python tests: what .ci/run calls'
+	@echo '  bench   peers side by side, where benchmarks/ has a script'
+	@echo '  format  format the Python and C++ sources'
+	@echo '  clean   remove .venv/, build/ and all that was made'
+
+# What pyproject.toml lists is installed first, with pip's progress; our own compilation then needs no isolation.
+define LIST_REQUIREMENTS
+import tomllib
+table = tomllib.load(open("pyproject.toml", "rb"))
+project = table["project"]
+extras = [line for extra in project["optional-dependencies"].values() for line in extra]
+lines = table["build-system"]["requires"] + ["cmake", "ninja"] + project["dependencies"] + extras
+print(*(line for line in lines if not line.startswith(project["name"])), sep="\n")
+endef
+export LIST_REQUIREMENTS
+
+.venv/python.stamp:
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.13 with venv found. On Debian or Ubuntu:' \
+	  'sudo apt-get install python3-venv. Or name one: make PYTHON=/path/to/python3'; exit 1; }
+	@command -v $(CXX) >/dev/null || { echo 'No C++ compiler found. On Debian or Ubuntu:' \
+	  'sudo apt-get install g++. Or name one: make CXX=clang++'; exit 1; }
+	@echo "==> 1/3 Creating .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/requirements.stamp: .venv/python.stamp pyproject.toml
+	@echo '==> 2/3 Installing TensorFlow, Keras and tools into .venv (several hundred MB the first time)'
+	@$(BIN)/python -c "$$LIST_REQUIREMENTS" > .venv/requirements.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check -r .venv/requirements.txt
+	@touch $@
+
+# Editable: Python files are used where they stand, the compiled library goes to .venv.
+.venv/install.stamp: .venv/requirements.stamp $(CXX_FILES) $(wildcard custom_ops/*.*)
+	@echo '==> 3/3 Compiling the ops and installing keras_pooling into .venv'
+	@CXX='$(CXX)' $(BIN)/python -m pip install --disable-pip-version-check --verbose --no-deps \
+	  --no-build-isolation --config-settings=build-dir=build --editable .
+	@touch $@
+
+install: .venv/install.stamp
+
+demo: install
+	@$(BIN)/python examples/max_pooling_in_cnn.py --output-dir $(OUTPUT_DIR)
+
+test: lint ctest pytest
+	@echo '==> All checks passed'
+
+lint: .venv/requirements.stamp
+	@echo '==> ruff and clang-format'
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/clang-format --dry-run --Werror $(filter %.cc %.h,$(CXX_FILES))
+
+ctest: install
+	@echo '==> C++ tests'
+	@$(BIN)/cmake -S custom_ops -B build -DKERAS_POOLING_TESTS=ON >/dev/null
+	@$(BIN)/cmake --build build
+	@$(BIN)/ctest --test-dir build --no-tests=error --output-on-failure
+
+pytest: install
+	@echo '==> Python tests'
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: install
+	@test -d benchmarks || { echo 'There is no benchmarks/ folder yet.'; exit 1; }
+	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done
+
+format: .venv/requirements.stamp
+	@$(BIN)/ruff check --fix --exit-zero .
+	@$(BIN)/ruff format .
+	@$(BIN)/clang-format -i $(filter %.cc %.h,$(CXX_FILES))
+
+clean:
+	rm -rf .venv build demo_output dist wheelhouse
+	find . -name __pycache__ -prune -exec rm -rf {} +
