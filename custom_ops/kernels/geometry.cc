@@ -110,8 +110,33 @@ Range Axis::OutputsOf(Range inputs) const {
   return outputs.end == 0 ? Range{0, 0} : outputs;
 }
 
-std::string MakePlan(const PoolSpec& spec, int64_t batch, int64_t channels,
-                     const std::vector<int64_t>& sizes, Plan* plan) {
+namespace {
+
+// Regions between neighbouring edges, none of which is taken on trust.
+std::string RegionSpans(const int64_t* edges, int64_t out, bool overlapping,
+                        Axis* axis) {
+  if (edges[0] != 0 || edges[out] != axis->in) {
+    return "regions must begin at 0 and end at the axis's size " +
+           std::to_string(axis->in) + ". Received edges from " +
+           std::to_string(edges[0]) + " to " + std::to_string(edges[out]);
+  }
+  axis->max_taps = 1;
+  for (int64_t o = 0; o < out; ++o) {
+    if (edges[o + 1] <= edges[o] || edges[o + 1] > axis->in) {
+      return "regions must have ascending edges. Received " + std::to_string(edges[o]) +
+             " before " + std::to_string(edges[o + 1]);
+    }
+    const int64_t end = std::min(edges[o + 1] + (overlapping ? 1 : 0), axis->in);
+    axis->spans.push_back({edges[o], 0, end - edges[o], end - edges[o]});
+    axis->max_taps = std::max(axis->max_taps, end - edges[o]);
+  }
+  return "";
+}
+
+// A plan from row `row` of the regions, if the spec's windows are regions.
+std::string PlanOfRow(const PoolSpec& spec, int64_t batch, int64_t channels,
+                      const std::vector<int64_t>& sizes, const Regions& regions,
+                      int64_t row, Plan* plan) {
   const int rank = spec.rank();
   if (static_cast<int>(sizes.size()) != rank) {
     return "the input has " + std::to_string(sizes.size()) +
@@ -124,29 +149,68 @@ std::string MakePlan(const PoolSpec& spec, int64_t batch, int64_t channels,
   int64_t taps = 1;
   for (int i = 0; i < rank; ++i) {
     Axis& axis = plan->axes[kMaxRank - rank + i];
-    axis.in = sizes[static_cast<size_t>(i)];
+    const auto at = static_cast<size_t>(i);
+    axis.in = sizes[at];
     int64_t out = 0;
     std::string error = OutputSize(spec, i, axis.in, &out);
     if (!error.empty()) return error;
-    axis.max_taps = MaxTaps(spec, i, axis.in);
+    axis.spans.clear();
+    axis.spans.reserve(static_cast<size_t>(out));
+    if (spec.geometry == Geometry::kRegions) {
+      error = RegionSpans(regions.edges[at] + row * (out + 1), out, spec.overlapping,
+                          &axis);
+    } else {
+      axis.max_taps = MaxTaps(spec, i, axis.in);
+      if (spec.geometry == Geometry::kAdaptive) {
+        AdaptiveSpans(out, &axis);
+      } else {
+        error = SlidingSpans(spec, i, out, &axis);
+      }
+    }
+    if (!error.empty()) return error;
     if (axis.max_taps > std::numeric_limits<int32_t>::max() / taps) {
       return "a window has more than 2147483647 taps. Use a smaller window, or global "
              "pooling";
     }
     taps *= axis.max_taps;
-    axis.spans.clear();
-    axis.spans.reserve(static_cast<size_t>(out));
-    if (spec.geometry == Geometry::kAdaptive) {
-      AdaptiveSpans(out, &axis);
-    } else {
-      error = SlidingSpans(spec, i, out, &axis);
-      if (!error.empty()) return error;
-    }
+    axis.uniform = spec.geometry == Geometry::kSliding;
+    axis.disjoint = axis.dilation == 1;
     for (size_t o = 1; o < axis.spans.size(); ++o) {
       const Span& before = axis.spans[o - 1];
       axis.disjoint &= before.first + before.count <= axis.spans[o].first;
     }
-    axis.disjoint &= axis.dilation == 1;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string MakePlan(const PoolSpec& spec, int64_t batch, int64_t channels,
+                     const std::vector<int64_t>& sizes, Plan* plan) {
+  if (spec.geometry == Geometry::kRegions) return "regions need their edges";
+  return PlanOfRow(spec, batch, channels, sizes, Regions(), 0, plan);
+}
+
+std::string MakePlans(const PoolSpec& spec, int64_t batch, int64_t channels,
+                      const std::vector<int64_t>& sizes, const Regions& regions,
+                      std::vector<Plan>* plans) {
+  plans->assign(1, Plan());
+  if (spec.geometry != Geometry::kRegions || regions.rows == 1) {
+    return PlanOfRow(spec, batch, channels, sizes, regions, 0, &plans->front());
+  }
+  const bool per_image = regions.rows == batch;
+  if (!per_image && regions.rows != batch * channels) {
+    return "regions must have 1 row, one per image (" + std::to_string(batch) +
+           ") or one per channel of each image (" + std::to_string(batch * channels) +
+           "). Received " + std::to_string(regions.rows) + " rows";
+  }
+  plans->assign(static_cast<size_t>(regions.rows), Plan());
+  for (int64_t row = 0; row < regions.rows; ++row) {
+    // A channel of a channels_first tensor is an image of one channel.
+    const int64_t kept = per_image || !spec.channels_first ? channels : 1;
+    const std::string error = PlanOfRow(spec, 1, kept, sizes, regions, row,
+                                        &(*plans)[static_cast<size_t>(row)]);
+    if (!error.empty()) return error;
   }
   return "";
 }

@@ -30,6 +30,9 @@ struct Side {
 struct Frame {
   Side in;
   Side out;
+  // The number of each output in the whole tensor, lane 0's and from lane to lane.
+  Side index;
+  int64_t index_step;
   int64_t lane_begin;
   int64_t lane_end;
 };
@@ -59,6 +62,9 @@ struct Axis {
 
   // No position belongs to two windows, and a window's taps are neighbours.
   bool disjoint = true;
+
+  // Windows of one size follow one another at one stride.
+  bool uniform = false;
 
   // Per position, for gradients. Empty until IndexReaders().
   std::vector<Readers> readers;
@@ -101,9 +107,23 @@ struct Plan {
   }
 };
 
+// Where regions begin and end, per spatial axis: `rows` rows of window + 1 ascending
+// edges, the first 0, the last the axis's size. One row serves all images, or each
+// image has one, or each channel of each image (row image · channels + channel).
+struct Regions {
+  int64_t rows = 0;
+  std::vector<const int64_t*> edges;
+};
+
 // `sizes` are the input's spatial sizes. Returns what is wrong, or "".
 std::string MakePlan(const PoolSpec& spec, int64_t batch, int64_t channels,
                      const std::vector<int64_t>& sizes, Plan* plan);
+
+// One plan per row of regions: for the whole batch, for each image, or for each channel
+// of each image.
+std::string MakePlans(const PoolSpec& spec, int64_t batch, int64_t channels,
+                      const std::vector<int64_t>& sizes, const Regions& regions,
+                      std::vector<Plan>* plans);
 
 }  // namespace keras_pooling
 

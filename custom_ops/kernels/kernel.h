@@ -14,8 +14,15 @@ namespace keras_pooling {
 
 enum class Task {
   kForward,   // x → y, taps (taps only where asked for and the reduction selects)
-  kBackward,  // dy, taps → dx for selecting reductions; dy (, x, y) → dx for others
+  kBackward,  // dy, taps → dx for selecting reductions; dy, x, y → dx for others (avg
+              // needs dy alone)
   kPick,      // x, taps → y: the tap that `taps` names, of another tensor
+};
+
+// Numbers that some reductions need.
+struct Parameters {
+  double p = 2.0;             // lp
+  uint32_t seed[2] = {0, 0};  // stochastic
 };
 
 // Each is laid out as the plan says: x and dx over input positions, y, dy and taps over
@@ -26,6 +33,7 @@ struct Operands {
   void* taps = nullptr;
   const void* dy = nullptr;
   void* dx = nullptr;
+  Parameters parameters;
 };
 
 struct Call {
@@ -33,7 +41,10 @@ struct Call {
   Reduction reduction = Reduction::kMax;
   ElementType type = ElementType::kFloat32;
   TapType tap_type = TapType::kNone;
-  Plan* plan = nullptr;
+  // One for all, or one per image, or per channel of each image; see MakePlans().
+  std::vector<Plan>* plans = nullptr;
+  int64_t batch = 0;
+  int64_t channels = 0;
   Operands operands;
   const Parallel* parallel = nullptr;
 };
@@ -43,8 +54,9 @@ std::string Run(const Call& call);
 
 // Flat index of each output's winning tap in its image's spatial plane. `indices` is
 // int64 or int32 by `wide`. Returns what is wrong (a tap outside its window), or "".
-std::string TapIndices(const Plan& plan, TapType tap_type, const void* taps, bool wide,
-                       void* indices, const Parallel& parallel);
+std::string TapIndices(const std::vector<Plan>& plans, int64_t batch, int64_t channels,
+                       TapType tap_type, const void* taps, bool wide, void* indices,
+                       const Parallel& parallel);
 
 // The instruction sets that this machine can run, best first, by name.
 std::vector<std::string> SupportedTargets();

@@ -48,7 +48,12 @@ struct FirstLanes {
 struct StreamedLanes : AllLanes {
   template <class D>
   HWY_INLINE void Store(hn::Vec<D> v, D d, hn::TFromD<D>* to) const {
-    hn::Stream(v, d, to);
+    // Highway streams whole 16 bytes, also of a shorter vector.
+    if constexpr (hn::MaxLanes(D()) * sizeof(hn::TFromD<D>) >= 16) {
+      hn::Stream(v, d, to);
+    } else {
+      hn::StoreU(v, d, to);
+    }
   }
 };
 
@@ -95,10 +100,42 @@ struct BitLanes {
   }
 };
 
-// Highway's name for a half, for its conversions.
-template <class T>
-using HighwayHalf =
-    std::conditional_t<std::is_same_v<T, Float16>, hwy::float16_t, hwy::bfloat16_t>;
+// float16 ↔ float32. Where the instruction set has none of its own, Highway's takes
+// infinities and NaNs for large numbers: those are put right here, as F16C has them.
+#undef KP_SOFT_FLOAT16
+#if HWY_TARGET == HWY_SSE2
+#define KP_SOFT_FLOAT16 true
+#else
+#define KP_SOFT_FLOAT16 false
+#endif
+
+template <class D, class V16>
+HWY_INLINE hn::Vec<D> WidenFloat16(D d, V16 bits) {
+  const hn::Rebind<hwy::float16_t, D> half;
+  const auto wide = hn::PromoteTo(d, hn::BitCast(half, bits));
+  if constexpr (!KP_SOFT_FLOAT16) return wide;
+  const hn::RebindToUnsigned<D> du;
+  const auto exponent = hn::Set(du, 0x7c00u);
+  const auto is_special = hn::Eq(hn::And(hn::PromoteTo(du, bits), exponent), exponent);
+  const auto special = hn::IfThenElseZero(is_special, hn::Set(du, 0x7f800000u));
+  return hn::BitCast(d, hn::Or(hn::BitCast(du, wide), special));
+}
+
+template <class D, class D16 = hn::Rebind<uint16_t, D>>
+HWY_INLINE hn::Vec<D16> NarrowFloat16(D d, hn::Vec<D> v) {
+  const hn::Rebind<hwy::float16_t, D> half;
+  const D16 bits;
+  const auto narrow = hn::BitCast(bits, hn::DemoteTo(half, v));
+  if constexpr (!KP_SOFT_FLOAT16) return narrow;
+  const hn::RebindToUnsigned<D> du;
+  const auto wide = hn::BitCast(du, v);
+  const auto sign = hn::ShiftLeft<15>(hn::ShiftRight<31>(wide));
+  const auto payload = hn::And(hn::ShiftRight<13>(wide), hn::Set(du, 0x3ffu));
+  const auto nan = hn::Or3(sign, hn::Set(du, 0x7e00u), payload);
+  const auto is_nan = hn::RebindMask(du, hn::IsNaN(v));
+  (void)d;
+  return hn::TruncateTo(bits, hn::IfThenElse(is_nan, nan, hn::PromoteTo(du, narrow)));
+}
 
 // Lanes to calculate in: halves as float32, rounded once, to nearest even, when stored.
 template <class T>
@@ -111,11 +148,10 @@ struct MathLanes {
   static HWY_INLINE V Load(Which lanes, const T* from) {
     const D d;
     if constexpr (IsHalf<T>::value) {
-      const hn::Rebind<uint16_t, D> bits;
-      const hn::Rebind<HighwayHalf<T>, D> half;
-      return hn::PromoteTo(
-          d,
-          hn::BitCast(half, lanes.Load(bits, reinterpret_cast<const uint16_t*>(from))));
+      const hn::Rebind<uint16_t, D> d16;
+      const auto bits = lanes.Load(d16, reinterpret_cast<const uint16_t*>(from));
+      if constexpr (std::is_same_v<T, Float16>) return WidenFloat16(d, bits);
+      return hn::PromoteTo(d, hn::BitCast(hn::Rebind<hwy::bfloat16_t, D>(), bits));
     } else {
       return lanes.Load(d, from);
     }
@@ -123,13 +159,18 @@ struct MathLanes {
 
   template <class Which>
   static HWY_INLINE void Store(Which lanes, V v, T* to) {
+    const D d;
     if constexpr (IsHalf<T>::value) {
-      const hn::Rebind<uint16_t, D> bits;
-      const hn::Rebind<HighwayHalf<T>, D> half;
-      lanes.Store(hn::BitCast(bits, hn::DemoteTo(half, v)), bits,
-                  reinterpret_cast<uint16_t*>(to));
+      const hn::Rebind<uint16_t, D> d16;
+      const auto memory = reinterpret_cast<uint16_t*>(to);
+      if constexpr (std::is_same_v<T, Float16>) {
+        lanes.Store(NarrowFloat16(d, v), d16, memory);
+      } else {
+        const auto half = hn::DemoteTo(hn::Rebind<hwy::bfloat16_t, D>(), v);
+        lanes.Store(hn::BitCast(d16, half), d16, memory);
+      }
     } else {
-      lanes.Store(v, D(), to);
+      lanes.Store(v, d, to);
     }
   }
 };

@@ -1,6 +1,8 @@
 #include "kernels/pool_spec.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace keras_pooling {
@@ -46,8 +48,8 @@ int64_t Extent(const AxisSpec& axis) { return (axis.window - 1) * axis.dilation 
 
 ReductionKind KindOf(Reduction reduction) {
   switch (reduction) {
-#define KP_REDUCTION(Name, name, kind) \
-  case Reduction::k##Name:             \
+#define KP_REDUCTION(Name, name, kind, types) \
+  case Reduction::k##Name:                    \
     return ReductionKind::kind;
 #include "kernels/reductions.inc"  // NOLINT(build/include)
 #undef KP_REDUCTION
@@ -59,10 +61,10 @@ bool IsFloating(ElementType type) { return type <= ElementType::kFloat64; }
 
 std::string ParseSpec(const SpecAttributes& attributes, PoolSpec* spec) {
   bool known = false;
-#define KP_REDUCTION(Name, name, kind)    \
-  if (attributes.reduction == name) {     \
-    spec->reduction = Reduction::k##Name; \
-    known = true;                         \
+#define KP_REDUCTION(Name, name, kind, types) \
+  if (attributes.reduction == name) {         \
+    spec->reduction = Reduction::k##Name;     \
+    known = true;                             \
   }
 #include "kernels/reductions.inc"  // NOLINT(build/include)
 #undef KP_REDUCTION
@@ -79,6 +81,19 @@ std::string ParseSpec(const SpecAttributes& attributes, PoolSpec* spec) {
   spec->count_include_pad = attributes.count_include_pad;
   spec->divisor_override = attributes.divisor_override;
 
+  spec->overlapping = attributes.overlapping;
+  spec->pseudo_random = attributes.pseudo_random;
+  spec->axis = attributes.axis;
+  std::memcpy(&spec->p, &attributes.p_bits, sizeof(spec->p));
+  if (!(spec->p > 0.0) || std::isinf(spec->p)) {
+    return "p must be a positive number. Received p=" + std::to_string(spec->p);
+  }
+
+  if (attributes.geometry == "regions") {
+    // How many regions an axis has, and where they lie, comes with the input.
+    spec->geometry = Geometry::kRegions;
+    return "";
+  }
   if (attributes.geometry == "adaptive") {
     spec->geometry = Geometry::kAdaptive;
     for (size_t i = 0; i < rank; ++i) {
@@ -145,7 +160,7 @@ std::string OutputSize(const PoolSpec& spec, int axis_index, int64_t in, int64_t
     return "spatial axis " + std::to_string(axis_index) + " of size " +
            std::to_string(in) + " is larger than " + std::to_string(kLargestAxis);
   }
-  if (spec.geometry == Geometry::kAdaptive) {
+  if (spec.geometry != Geometry::kSliding) {
     *out = axis.window == -1 ? in : axis.window;
     if (in > 0) return "";
     return "spatial axis " + std::to_string(axis_index) +

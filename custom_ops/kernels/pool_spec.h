@@ -10,7 +10,7 @@
 namespace keras_pooling {
 
 enum class Reduction {
-#define KP_REDUCTION(Name, name, kind) k##Name,
+#define KP_REDUCTION(Name, name, kind, types) k##Name,
 #include "kernels/reductions.inc"  // NOLINT(build/include)
 #undef KP_REDUCTION
 };
@@ -21,7 +21,7 @@ enum class ReductionKind { kSelects, kBlends };
 ReductionKind KindOf(Reduction reduction);
 
 // Which function says where the windows fall.
-enum class Geometry { kSliding, kAdaptive };
+enum class Geometry { kSliding, kAdaptive, kRegions };
 
 enum class Padding { kValid, kSame, kExplicit };
 
@@ -45,7 +45,7 @@ enum class TapType { kNone, kUint8, kInt32 };
 constexpr int kMaxRank = 3;
 
 // One spatial axis of a window. Adaptive windows use only `window`, as the output size
-// (-1 keeps the axis).
+// (-1 keeps the axis); regions use it too, as their number.
 struct AxisSpec {
   int64_t window = 1;
   int64_t stride = 1;
@@ -65,6 +65,10 @@ struct PoolSpec {
   // or, where it is not 0, by this number.
   bool count_include_pad = false;
   double divisor_override = 0.0;
+  bool overlapping = false;   // regions: each reaches into the next by one
+  bool pseudo_random = true;  // how regions are drawn, and for which axis
+  int64_t axis = 0;
+  double p = 2.0;  // lp
 
   int rank() const { return static_cast<int>(axes.size()); }
 };
@@ -83,6 +87,10 @@ struct SpecAttributes {
   bool channels_first = false;
   bool count_include_pad = false;
   double divisor_override = 0.0;
+  bool overlapping = false;
+  bool pseudo_random = true;
+  int64_t axis = 0;
+  int64_t p_bits = 0x4000000000000000;  // of a double, which not every framework has
 };
 std::string ParseSpec(const SpecAttributes& attributes, PoolSpec* spec);
 

@@ -31,6 +31,18 @@ struct NoTap {};
 template <class Tap>
 constexpr bool kKeepsTaps = !std::is_same_v<Tap, NoTap>;
 
+// A reducer that looks at each tap once. Others have more passes: they offer
+//   void StartPass<kPass>(&state)                            before each but the first
+//   void AddInPass<kPass>(lanes, window, near, tap, &state)  in place of Add
+struct OnePass {
+  static constexpr int kPasses = 1;
+  static constexpr bool kSeparable = false;  // see separable-inl.h
+};
+
+// Stands for the gradient of a reduction whose callers compose it of others.
+template <class T>
+struct NoBackward {};
+
 // The order of elements: NaN above all, −0 equal to +0, and of equals the first wins.
 template <class T, class D>
 struct Order {
@@ -48,6 +60,8 @@ struct Order {
       return {hn::Set(D(), hn::TFromD<D>{std::numeric_limits<T>::lowest()})};
     }
   }
+
+  static HWY_INLINE Best Of(V x) { return {x}; }
 
   // Puts the lanes of x that beat the best in its place; returns which did.
   static HWY_INLINE hn::Mask<D> Replace(V x, Best& best) {
@@ -81,9 +95,10 @@ struct HalfOrder {
   };
 
   static HWY_INLINE Best Lowest() {
-    const V lowest = hn::Set(D(), Bits{0x8000 | kHalfInfinity<T>});
-    return {lowest, Key(lowest)};
+    return Of(hn::Set(D(), Bits{0x8000 | kHalfInfinity<T>}));
   }
+
+  static HWY_INLINE Best Of(V x) { return {x, Key(x)}; }
 
   static HWY_INLINE hn::Mask<D> Replace(V x, Best& best) {
     const K key = Key(x);
@@ -109,7 +124,7 @@ struct HalfOrder {
 
 // max: the greatest tap; the first of them; the first NaN if there is one.
 template <class T, class Tap>
-class MaxForward {
+class MaxForward : public OnePass {
   static constexpr bool kWide = kKeepsTaps<Tap> && sizeof(Tap) > 1;
   using Lanes = BitLanes<T, kWide>;
   using D = typename Lanes::D;
@@ -150,6 +165,49 @@ class MaxForward {
     if constexpr (kKeepsTaps<Tap>) Taps::Store(lanes, s.tap, taps_ + out);
   }
 
+  static constexpr bool kSeparable = true;
+  static constexpr size_t kVectorBytes = kLanes * sizeof(typename Lanes::Lane);
+  static constexpr size_t kSavedBytes = kVectorBytes * (kKeepsTaps<Tap> ? 2 : 1);
+
+  template <class Which>
+  HWY_INLINE State First(Which lanes, int64_t in, int64_t tap) const {
+    return {Ranking::Of(Lanes::Load(lanes, x_ + in)), Taps::Set(tap)};
+  }
+
+  static HWY_INLINE void Merge(const State& second, State& first) {
+    const auto beats = Ranking::Replace(second.best.value, first.best);
+    if constexpr (kKeepsTaps<Tap>) {
+      first.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), beats), second.tap,
+                                 first.tap);
+    }
+  }
+
+  static HWY_INLINE void Renumber(int64_t by, State& s) {
+    if constexpr (kKeepsTaps<Tap>) s.tap = hn::Add(s.tap, Taps::Set(by));
+  }
+
+  static HWY_INLINE void Save(const State& s, char* to) {
+    using Lane = typename Lanes::Lane;
+    hn::Store(s.best.value, D(), reinterpret_cast<Lane*>(to));
+    if constexpr (kKeepsTaps<Tap>) {
+      const typename Taps::DU du;
+      using Number = hn::TFromD<typename Taps::DU>;
+      hn::Store(s.tap, du, reinterpret_cast<Number*>(to + kVectorBytes));
+    }
+  }
+
+  static HWY_INLINE State Saved(const char* from) {
+    using Lane = typename Lanes::Lane;
+    State s = {Ranking::Of(hn::Load(D(), reinterpret_cast<const Lane*>(from))),
+               Taps::Set(0)};
+    if constexpr (kKeepsTaps<Tap>) {
+      const typename Taps::DU du;
+      using Number = hn::TFromD<typename Taps::DU>;
+      s.tap = hn::Load(du, reinterpret_cast<const Number*>(from + kVectorBytes));
+    }
+    return s;
+  }
+
  private:
   const T* x_;
   T* y_;
@@ -158,7 +216,7 @@ class MaxForward {
 
 // avg: the sum of the taps over the window's divisor.
 template <class T>
-class AvgForward {
+class AvgForward : public OnePass {
   using Lanes = MathLanes<T>;
   using D = typename Lanes::D;
   using V = typename Lanes::V;
@@ -189,6 +247,28 @@ class AvgForward {
     Lanes::Store(lanes, hn::Mul(s.sum, hn::Set(D(), share)), y_ + out);
   }
 
+  static constexpr bool kSeparable = true;
+  static constexpr size_t kSavedBytes = kLanes * sizeof(typename Lanes::Lane);
+
+  template <class Which>
+  HWY_INLINE State First(Which lanes, int64_t in, int64_t) const {
+    return {Lanes::Load(lanes, x_ + in)};
+  }
+
+  static HWY_INLINE void Merge(const State& second, State& first) {
+    first.sum = hn::Add(first.sum, second.sum);
+  }
+
+  static HWY_INLINE void Renumber(int64_t, State&) {}
+
+  static HWY_INLINE void Save(const State& s, char* to) {
+    hn::Store(s.sum, D(), reinterpret_cast<typename Lanes::Lane*>(to));
+  }
+
+  static HWY_INLINE State Saved(const char* from) {
+    return {hn::Load(D(), reinterpret_cast<const typename Lanes::Lane*>(from))};
+  }
+
  private:
   const T* x_;
   T* y_;
@@ -196,7 +276,7 @@ class AvgForward {
 
 // The gradient of avg: each tap gets its share of dy.
 template <class T>
-class AvgBackward {
+class AvgBackward : public OnePass {
   using Lanes = MathLanes<T>;
   using D = typename Lanes::D;
   using V = typename Lanes::V;
@@ -234,7 +314,7 @@ class AvgBackward {
 
 // The gradient of every selecting reduction: dy goes to the tap that won.
 template <class T, class Tap>
-class SelectBackward {
+class SelectBackward : public OnePass {
   using Lanes = MathLanes<T>;
   using D = typename Lanes::D;
   using V = typename Lanes::V;
@@ -277,7 +357,7 @@ class SelectBackward {
 
 // The tap that `taps` names, of another tensor: the gradient of SelectBackward.
 template <class T, class Tap>
-class SelectPick {
+class SelectPick : public OnePass {
   using Lanes = BitLanes<T, (sizeof(Tap) > 1)>;
   using D = typename Lanes::D;
   using V = typename Lanes::V;

@@ -11,8 +11,8 @@ namespace {
 // Gradients larger than this are written past the caches.
 constexpr int64_t kStreamedBytes = int64_t{16} << 20;
 
-// A tile's scratch memory should stay in the second-level cache.
-constexpr int64_t kTileBytes = int64_t{192} << 10;
+// Scratch memory should stay in the second-level cache.
+constexpr int64_t kTileBytes = int64_t{384} << 10;
 
 constexpr int64_t kAlignment = 64;
 
@@ -37,10 +37,14 @@ size_t ElementSize(ElementType type) {
 
 size_t TapSize(TapType type) { return type == TapType::kUint8 ? 1 : 4; }
 
-// A call with its way to run, and what every thread needs of them.
+// Part of a call (one plan) with its way to run, and what every thread needs of them.
 struct Job {
   const Call& call;
   const Plan& plan;
+  Operands operands;    // of the part
+  Range lanes;          // of each position, with channels_last
+  int64_t first_index;  // of the part's outputs in the whole tensor
+  const Parallel& parallel;
   const Target& target;
   Walk walk;
   RowKernel kernel;
@@ -95,35 +99,126 @@ void RunLast(const void* context, int64_t begin, int64_t end) {
     const int64_t image = position / job.visited(0);
     const int64_t count =
         last.lane_parts == 1 ? std::min(job.visited(2) - w, end - unit) : 1;
-    const Frame frame = {
-        ImageSide(image, axes[0].in, axes[1].in, axes[2].in, channels),
-        ImageSide(image, axes[0].out(), axes[1].out(), axes[2].out(), channels),
-        channels * part / last.lane_parts, channels * (part + 1) / last.lane_parts};
-    last.row(plan, job.call.operands, frame, d, h, {w, w + count});
+    const Side out =
+        ImageSide(image, axes[0].out(), axes[1].out(), axes[2].out(), channels);
+    Side index = out;
+    index.base += job.first_index;
+    const int64_t lanes = job.lanes.end - job.lanes.begin;
+    const Frame frame = {ImageSide(image, axes[0].in, axes[1].in, axes[2].in, channels),
+                         out,
+                         index,
+                         1,
+                         job.lanes.begin + lanes * part / last.lane_parts,
+                         job.lanes.begin + lanes * (part + 1) / last.lane_parts};
+    last.row(plan, job.operands, frame, d, h, {w, w + count});
     unit += count;
   }
 }
 
 void DriveLast(const Job& job) {
   const Plan& plan = job.plan;
-  const Parallel& parallel = *job.call.parallel;
+
   const int64_t positions =
       plan.batch * (job.visits_outputs() ? plan.out_positions() : plan.in_positions());
   // A part has at least two vectors, so that no two parts write the same lane.
-  const int64_t most_parts =
-      std::max<int64_t>(plan.channels / (2 * job.kernel.lanes), 1);
-  const int64_t wanted = 16 * parallel.threads();
+  const int64_t lanes = job.lanes.end - job.lanes.begin;
+  const int64_t most_parts = std::max<int64_t>(lanes / (2 * job.kernel.lanes), 1);
+  const int64_t wanted = 16 * job.parallel.threads();
   const int64_t parts =
       positions < wanted ? std::min(most_parts, wanted / positions + 1) : 1;
 
   const int64_t bytes = plan.batch * plan.channels * plan.in_positions() *
                         static_cast<int64_t>(ElementSize(job.call.type));
-  const bool stream =
-      job.kernel.streamed_row != nullptr && bytes > kStreamedBytes &&
-      plan.channels % job.kernel.lanes == 0 &&
-      reinterpret_cast<uintptr_t>(job.call.operands.dx) % kAlignment == 0;
+  const bool stream = job.kernel.streamed_row != nullptr && bytes > kStreamedBytes &&
+                      lanes == plan.channels && lanes % job.kernel.lanes == 0 &&
+                      reinterpret_cast<uintptr_t>(job.operands.dx) % kAlignment == 0;
   const LastJob last = {job, stream ? job.kernel.streamed_row : job.kernel.row, parts};
-  parallel.For(positions * parts, job.Cost(plan.channels / parts), {&RunLast, &last});
+  job.parallel.For(positions * parts, job.Cost(lanes / parts), {&RunLast, &last});
+}
+
+// The same for windows that are reduced one axis at a time: units are blocks of rows.
+struct BlockJob {
+  const Job& job;
+  int64_t rows;        // of the output per block
+  int64_t blocks;      // per image and depth
+  int64_t lane_parts;  // units per block
+  int64_t scratch_bytes;
+  std::atomic<bool>* no_memory;
+};
+
+void RunBlocks(const void* context, int64_t begin, int64_t end) {
+  const ExactFloats exact;
+  const auto& split = *static_cast<const BlockJob*>(context);
+  const Job& job = split.job;
+  const Axis* axes = job.plan.axes;
+  const int64_t channels = job.plan.channels;
+  const Scratch scratch(static_cast<size_t>(split.scratch_bytes));
+  if (scratch.data() == nullptr) {
+    split.no_memory->store(true);
+    return;
+  }
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const int64_t part = unit % split.lane_parts;
+    int64_t place = unit / split.lane_parts;
+    const int64_t row = place % split.blocks * split.rows;
+    place /= split.blocks;
+    const int64_t d = place % axes[0].out();
+    const int64_t image = place / axes[0].out();
+    const int64_t lanes = job.lanes.end - job.lanes.begin;
+    const Frame frame = {
+        ImageSide(image, axes[0].in, axes[1].in, axes[2].in, channels),
+        ImageSide(image, axes[0].out(), axes[1].out(), axes[2].out(), channels),
+        {},
+        0,
+        job.lanes.begin + lanes * part / split.lane_parts,
+        job.lanes.begin + lanes * (part + 1) / split.lane_parts};
+    job.kernel.block(job.plan, job.operands, frame, d,
+                     {row, std::min(row + split.rows, axes[1].out())},
+                     {0, axes[2].out()}, scratch.data());
+  }
+}
+
+// The most input rows that a block of `rows` output rows reads.
+int64_t InputRows(const Axis& axis, int64_t rows) {
+  int64_t most = 0;
+  for (int64_t row = 0; row < axis.out(); row += rows) {
+    const Range inputs = axis.InputsOf({row, std::min(row + rows, axis.out())});
+    most = std::max(most, inputs.end - inputs.begin);
+  }
+  return most;
+}
+
+bool DriveBlocks(const Job& job) {
+  const Plan& plan = job.plan;
+  const Axis& height = plan.axes[1];
+  const int64_t columns = plan.axes[2].out();
+  const int64_t lanes = job.lanes.end - job.lanes.begin;
+  const int64_t most_parts = std::max<int64_t>(lanes / (2 * job.kernel.lanes), 1);
+  const int64_t wanted = 8 * job.parallel.threads();
+  // Few images are shared out by lanes; and a part's lanes should be few enough for
+  // scratch memory to hold more rows than a window has.
+  int64_t parts = 1;
+  int64_t part_lanes = lanes;
+  const auto scratch_bytes = [&](int64_t rows) {
+    return job.kernel.block_scratch(InputRows(height, rows), columns, part_lanes);
+  };
+  // As many rows as scratch memory holds: the fewer blocks, the fewer rows are read
+  // twice.
+  const int64_t images = plan.batch * plan.axes[0].out();
+  if (images < wanted) parts = std::min(most_parts, wanted / images + 1);
+  while (2 * parts <= most_parts && scratch_bytes(2 * height.max_taps) > kTileBytes) {
+    parts *= 2;
+    part_lanes = (lanes + parts - 1) / parts;
+  }
+  part_lanes = (lanes + parts - 1) / parts;
+  int64_t rows = height.out();
+  while (rows > 1 && scratch_bytes(rows) > kTileBytes) rows = (rows + 1) / 2;
+  const int64_t blocks = (height.out() + rows - 1) / rows;
+  std::atomic<bool> no_memory(false);
+  const BlockJob split = {job, rows, blocks, parts, scratch_bytes(rows), &no_memory};
+  job.parallel.For(images * blocks * parts, rows * columns * job.Cost(part_lanes),
+                   {&RunBlocks, &split});
+  return !no_memory;
 }
 
 // --------------------------------------------------------------- channels_first
@@ -157,11 +252,11 @@ struct Moved {
   MoveRowFn move;
 };
 
-constexpr int kOperands = 4;
+constexpr int kOperands = 5;
 
 struct FirstJob {
   const Job& job;
-  Moved moved[kOperands];   // x or dx, y, dy, taps
+  Moved moved[kOperands];   // x, dx, y, dy, taps
   int64_t tile[kMaxRank];   // visited positions per tile
   int64_t tiles[kMaxRank];  // tiles per axis
   int64_t scratch_bytes;    // of the largest tile
@@ -182,7 +277,7 @@ struct FirstJob {
     for (int i = 0; i < kMaxRank; ++i) {
       const Axis& axis = job.plan.axes[i];
       const Range& range = visited.axes[i];
-      if (job.walk == Walk::kReduce) {
+      if (job.walk == Walk::kReduce || job.walk == Walk::kSeparable) {
         box.axes[i] = axis.InputsOf(range);
       } else if (job.walk == Walk::kGather) {
         box.axes[i] = axis.OutputsOf(range);
@@ -215,6 +310,11 @@ struct FirstJob {
       for (const Moved& operand : moved) {
         bytes += job.visits_outputs() ? Bytes(operand, other, visited)
                                       : Bytes(operand, visited, other);
+      }
+      if (job.walk == Walk::kSeparable) {
+        bytes += job.kernel.block_scratch(other.axes[1].end - other.axes[1].begin,
+                                          visited.axes[2].end - visited.axes[2].begin,
+                                          job.kernel.lanes);
       }
       scratch_bytes = std::max(scratch_bytes, bytes);
     }
@@ -271,13 +371,22 @@ void RunFirst(const void* context, int64_t begin, int64_t end) {
     for (int i = 0; i < kOperands; ++i) {
       if (first.moved[i].tensor != nullptr && !first.moved[i].is_written) move(i);
     }
-    Operands operands;
-    operands.x = operands.dx = packed[0];
-    operands.y = packed[1];
-    operands.dy = packed[2];
-    operands.taps = packed[3];
-    const Frame frame = {in.Packed(lanes), out.Packed(lanes), 0, lanes};
+    Operands operands = job.operands;
+    operands.x = packed[0];
+    operands.dx = packed[1];
+    operands.y = packed[2];
+    operands.dy = packed[3];
+    operands.taps = packed[4];
+    const int64_t width = plan.axes[2].out();
+    const Side index = {job.first_index + plane * plan.out_positions(),
+                        {plan.axes[1].out() * width, width, 1}};
+    const Frame frame = {
+        in.Packed(lanes), out.Packed(lanes), index, plan.out_positions(), 0, lanes};
     for (int64_t d = box.axes[0].begin; d < box.axes[0].end; ++d) {
+      if (job.walk == Walk::kSeparable) {
+        job.kernel.block(plan, operands, frame, d, box.axes[1], box.axes[2], next);
+        continue;
+      }
       for (int64_t h = box.axes[1].begin; h < box.axes[1].end; ++h) {
         job.kernel.row(plan, operands, frame, d, h, box.axes[2]);
       }
@@ -291,16 +400,16 @@ void RunFirst(const void* context, int64_t begin, int64_t end) {
 // Returns false if there was no memory for scratch space.
 bool DriveFirst(const Job& job) {
   const Call& call = job.call;
-  const Operands& o = call.operands;
+  const Operands& o = job.operands;
   const bool backward = call.task == Task::kBackward;
   const size_t element_size = ElementSize(call.type);
   const int64_t lanes = job.kernel.lanes;
   std::atomic<bool> no_memory(false);
   FirstJob first = {
       job,
-      {{backward ? o.dx : const_cast<void*>(o.x), element_size, false, backward,
-        nullptr},
-       {o.y, element_size, true, true, nullptr},
+      {{const_cast<void*>(o.x), element_size, false, false, nullptr},
+       {o.dx, element_size, false, true, nullptr},
+       {o.y, element_size, true, !backward, nullptr},
        {const_cast<void*>(o.dy), element_size, true, false, nullptr},
        {o.taps, TapSize(call.tap_type), true, call.task == Task::kForward, nullptr}},
       {1, 1, 1},
@@ -329,18 +438,98 @@ bool DriveFirst(const Job& job) {
   }
   const int64_t groups = (job.plan.batch * job.plan.channels + lanes - 1) / lanes;
   const int64_t tiles = first.tiles[0] * first.tiles[1] * first.tiles[2];
-  call.parallel->For(groups * tiles,
-                     first.tile[1] * first.tile[2] * job.Cost(2 * lanes),
-                     {&RunFirst, &first});
+  job.parallel.For(groups * tiles, first.tile[1] * first.tile[2] * job.Cost(2 * lanes),
+                   {&RunFirst, &first});
   return !no_memory;
 }
 
-Walk ChooseWalk(const Call& call) {
-  if (call.task != Task::kBackward) return Walk::kReduce;
-  for (const Axis& axis : call.plan->axes) {
+// Steps per window along one axis, one axis at a time (see PassWindows).
+double Steps(const Axis& axis) {
+  const double taps = static_cast<double>(axis.max_taps);
+  const double stride = static_cast<double>(axis.in) / static_cast<double>(axis.out());
+  return std::min(taps, 2.0 * stride + 2.0);
+}
+
+// Whether it takes fewer steps to reduce one axis at a time.
+bool SeparationPays(const Plan& plan) {
+  const Axis& height = plan.axes[1];
+  const Axis& width = plan.axes[2];
+  for (const Axis* axis : {&height, &width}) {
+    if (!axis->uniform || axis->dilation != 1 || axis->max_taps == 1) return false;
+  }
+  if (plan.axes[0].max_taps > 1) return false;
+  const double rows_per_row =
+      static_cast<double>(height.in) / static_cast<double>(height.out());
+  // Scratch memory is written and read: two steps more.
+  return Steps(width) * rows_per_row + Steps(height) + 2.0 <
+         static_cast<double>(plan.max_taps());
+}
+
+Walk ChooseWalk(Task task, const Plan& plan) {
+  if (task == Task::kForward && SeparationPays(plan)) return Walk::kSeparable;
+  if (task != Task::kBackward) return Walk::kReduce;
+  for (const Axis& axis : plan.axes) {
     if (!axis.disjoint) return Walk::kGather;
   }
   return Walk::kDisjoint;
+}
+
+const void* Advanced(const void* data, int64_t bytes) {
+  return data == nullptr ? nullptr : static_cast<const char*>(data) + bytes;
+}
+void* Advanced(void* data, int64_t bytes) {
+  return data == nullptr ? nullptr : static_cast<char*>(data) + bytes;
+}
+
+// Runs one of the call's plans. Returns false if there was no memory for scratch space.
+bool RunPlan(const Call& call, const Target& target, size_t index,
+             const Parallel& parallel) {
+  const Plan& plan = (*call.plans)[index];
+  Walk walk = ChooseWalk(call.task, plan);
+  const RowKernel kernel =
+      target.find_row({call.task, call.reduction, call.type, call.tap_type, walk});
+  if (walk == Walk::kSeparable && kernel.block == nullptr) walk = Walk::kReduce;
+  Job job = {call,   plan, call.operands, {0, plan.channels}, 0, parallel,
+             target, walk, kernel};
+
+  // The part of the tensors that the plan is for: images, or planes, before it.
+  const auto parts = static_cast<int64_t>(call.plans->size());
+  const auto part = static_cast<int64_t>(index);
+  const bool is_channel = parts > 1 && parts != call.batch;
+  const bool is_lane = is_channel && !plan.channels_first;
+  const int64_t before = is_lane ? part / call.channels : part;
+  if (is_lane) job.lanes = {part % call.channels, part % call.channels + 1};
+  const auto size = static_cast<int64_t>(ElementSize(call.type));
+  const int64_t in = before * plan.channels * plan.in_positions();
+  const int64_t out = before * plan.channels * plan.out_positions();
+  job.first_index = out;
+  job.operands.x = Advanced(call.operands.x, in * size);
+  job.operands.dx = Advanced(call.operands.dx, in * size);
+  job.operands.y = Advanced(call.operands.y, out * size);
+  job.operands.dy = Advanced(call.operands.dy, out * size);
+  job.operands.taps =
+      Advanced(call.operands.taps, out * static_cast<int64_t>(TapSize(call.tap_type)));
+
+  // One channel is the same in both layouts, and planes make better lanes.
+  if (plan.channels_first || plan.channels == 1) return DriveFirst(job);
+  if (walk == Walk::kSeparable) return DriveBlocks(job);
+  DriveLast(job);
+  return true;
+}
+
+struct PlansJob {
+  const Call& call;
+  const Target& target;
+  std::atomic<bool>* no_memory;
+};
+
+void RunPlans(const void* context, int64_t begin, int64_t end) {
+  const auto& job = *static_cast<const PlansJob*>(context);
+  for (int64_t i = begin; i < end; ++i) {
+    if (!RunPlan(job.call, job.target, static_cast<size_t>(i), Serial())) {
+      job.no_memory->store(true);
+    }
+  }
 }
 
 }  // namespace
@@ -348,22 +537,28 @@ Walk ChooseWalk(const Call& call) {
 std::string Run(const Call& call) {
   const Target* target = ActiveTargetEntry();
   if (target == nullptr) return TargetError();
-  Plan& plan = *call.plan;
-  if (plan.batch == 0 || plan.channels == 0) return "";
-  const Walk walk = ChooseWalk(call);
-  const RowKernel kernel =
-      target->find_row({call.task, call.reduction, call.type, call.tap_type, walk});
-  if (kernel.row == nullptr) return "the reduction is not defined for this data type";
-  if (walk == Walk::kGather) {
-    for (Axis& axis : plan.axes) axis.IndexReaders();
+  if (call.batch == 0 || call.channels == 0) return "";
+  std::vector<Plan>& plans = *call.plans;
+  const RowRequest request = {call.task, call.reduction, call.type, call.tap_type,
+                              ChooseWalk(call.task, plans.front())};
+  if (target->find_row(request).row == nullptr) {
+    return "the reduction is not defined for this data type";
   }
-  const Job job = {call, plan, *target, walk, kernel};
-  // One channel is the same in both layouts, and planes make better lanes.
-  if (plan.channels_first || plan.channels == 1) {
-    return DriveFirst(job) ? "" : "out of memory for scratch space";
+  if (call.task == Task::kBackward) {
+    for (Plan& plan : plans) {
+      if (ChooseWalk(call.task, plan) != Walk::kGather) continue;
+      for (Axis& axis : plan.axes) axis.IndexReaders();
+    }
   }
-  DriveLast(job);
-  return "";
+  std::atomic<bool> no_memory(false);
+  if (plans.size() == 1) {
+    no_memory = !RunPlan(call, *target, 0, *call.parallel);
+  } else {
+    const PlansJob job = {call, *target, &no_memory};
+    call.parallel->For(static_cast<int64_t>(plans.size()),
+                       plans.front().in_positions() * 4, {&RunPlans, &job});
+  }
+  return no_memory ? "out of memory for scratch space" : "";
 }
 
 }  // namespace keras_pooling

@@ -8,8 +8,18 @@ namespace keras_pooling {
 namespace {
 
 struct IndexJob {
-  const Plan& plan;
+  const std::vector<Plan>& plans;
+  int64_t batch;
+  int64_t channels;
   std::atomic<bool>* is_outside;
+
+  const Plan& PlanOf(int64_t image, int64_t channel) const {
+    const auto count = static_cast<int64_t>(plans.size());
+    const int64_t index = count == 1       ? 0
+                          : count == batch ? image
+                                           : image * channels + channel;
+    return plans[static_cast<size_t>(index)];
+  }
 };
 
 // The position of a tap along one axis; false if the window has no such tap.
@@ -27,10 +37,14 @@ struct TypedIndexJob : IndexJob {
 
   static void Run(const void* context, int64_t begin, int64_t end) {
     const auto& job = *static_cast<const TypedIndexJob*>(context);
-    const Plan& plan = job.plan;
-    const Axis* axes = plan.axes;
-    const int64_t inner = plan.channels_first ? 1 : plan.channels;
+    const bool channels_first = job.plans.front().channels_first;
+    const int64_t positions = job.plans.front().out_positions();
+    const int64_t inner = channels_first ? 1 : job.channels;
     for (int64_t i = begin; i < end; ++i) {
+      const int64_t image = i / (positions * job.channels);
+      const int64_t channel =
+          channels_first ? i / positions % job.channels : i % job.channels;
+      const Axis* const axes = job.PlanOf(image, channel).axes;
       int64_t place = i / inner;
       const int64_t w = place % axes[2].out();
       place /= axes[2].out();
@@ -53,28 +67,31 @@ struct TypedIndexJob : IndexJob {
 };
 
 template <class Tap, class Index>
-void Convert(const Plan& plan, const void* taps, void* indices,
-             const Parallel& parallel, std::atomic<bool>* is_outside) {
-  TypedIndexJob<Tap, Index> job = {
-      {plan, is_outside}, static_cast<const Tap*>(taps), static_cast<Index*>(indices)};
-  parallel.For(plan.batch * plan.channels * plan.out_positions(), 20, {&job.Run, &job});
+void Convert(const IndexJob& shared, const void* taps, void* indices,
+             const Parallel& parallel) {
+  const TypedIndexJob<Tap, Index> job = {shared, static_cast<const Tap*>(taps),
+                                         static_cast<Index*>(indices)};
+  parallel.For(shared.batch * shared.channels * shared.plans.front().out_positions(),
+               20, {&job.Run, &job});
 }
 
 }  // namespace
 
-std::string TapIndices(const Plan& plan, TapType tap_type, const void* taps, bool wide,
-                       void* indices, const Parallel& parallel) {
-  if (!wide && plan.in_positions() - 1 > std::numeric_limits<int32_t>::max()) {
-    return "indices of a plane of " + std::to_string(plan.in_positions()) +
-           " elements need int64";
+std::string TapIndices(const std::vector<Plan>& plans, int64_t batch, int64_t channels,
+                       TapType tap_type, const void* taps, bool wide, void* indices,
+                       const Parallel& parallel) {
+  const int64_t plane = plans.front().in_positions();
+  if (!wide && plane - 1 > std::numeric_limits<int32_t>::max()) {
+    return "indices of a plane of " + std::to_string(plane) + " elements need int64";
   }
   std::atomic<bool> is_outside(false);
+  const IndexJob job = {plans, batch, channels, &is_outside};
   if (tap_type == TapType::kUint8) {
-    wide ? Convert<uint8_t, int64_t>(plan, taps, indices, parallel, &is_outside)
-         : Convert<uint8_t, int32_t>(plan, taps, indices, parallel, &is_outside);
+    wide ? Convert<uint8_t, int64_t>(job, taps, indices, parallel)
+         : Convert<uint8_t, int32_t>(job, taps, indices, parallel);
   } else {
-    wide ? Convert<int32_t, int64_t>(plan, taps, indices, parallel, &is_outside)
-         : Convert<int32_t, int32_t>(plan, taps, indices, parallel, &is_outside);
+    wide ? Convert<int32_t, int64_t>(job, taps, indices, parallel)
+         : Convert<int32_t, int32_t>(job, taps, indices, parallel);
   }
   return is_outside ? "a tap lies outside its window" : "";
 }

@@ -30,19 +30,29 @@ namespace keras_pooling {
 
 // The ways to loop over windows; see walk-inl.h.
 enum class Walk {
-  kReduce,    // every output reduces its window
-  kGather,    // every input gathers from the windows that read it
-  kDisjoint,  // every output writes its own taps
+  kReduce,     // every output reduces its window
+  kGather,     // every input gathers from the windows that read it
+  kDisjoint,   // every output writes its own taps
+  kSeparable,  // as kReduce, one axis at a time (separable-inl.h)
 };
 
 // Visits the positions `row` of the row (d, h), on the frame's lanes.
 using RowFn = void (*)(const Plan& plan, const Operands& operands, const Frame& frame,
                        int64_t d, int64_t h, Range row);
 
+// Visits the outputs rows × columns of depth d, with scratch memory to work in: as many
+// bytes as the other function says for a number of input rows, columns and lanes.
+using BlockFn = void (*)(const Plan& plan, const Operands& operands, const Frame& frame,
+                         int64_t d, Range rows, Range columns, void* scratch);
+using BlockScratchFn = int64_t (*)(int64_t rows, int64_t columns, int64_t lanes);
+
 struct RowKernel {
   RowFn row = nullptr;
   RowFn streamed_row = nullptr;  // writes past the caches; null where that has no use
-  int64_t lanes = 0;             // of one vector
+  // Several rows at a time, one axis after the other; null where the reduction cannot.
+  BlockFn block = nullptr;
+  BlockScratchFn block_scratch = nullptr;
+  int64_t lanes = 0;  // of one vector
 };
 
 // What one row kernel is asked to do.
@@ -78,6 +88,9 @@ const Target* ActiveTargetEntry();
 #define KP_DECLARE(Namespace, name, is_supported)                       \
   namespace Namespace {                                                 \
   RowKernel FindRow(const RowRequest& request);                         \
+  RowKernel FindFloatRow(const RowRequest& request);                    \
+  RowKernel FindHalfRow(const RowRequest& request);                     \
+  RowKernel FindIntRow(const RowRequest& request);                      \
   MoveRowFn FindMoveRow(size_t element_size, bool pack, int64_t lanes); \
   }
 KP_TARGETS(KP_DECLARE)

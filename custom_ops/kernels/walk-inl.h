@@ -24,6 +24,15 @@ struct Window {
   const Span* axes[kMaxRank];
   int64_t first_tap;
   double divisor_override;
+  // Lane 0's offset into the output and number in the whole tensor, and the number's
+  // step from lane to lane.
+  int64_t out;
+  int64_t index;
+  int64_t index_step;
+
+  HWY_INLINE int64_t IndexOf(int64_t offset) const {
+    return index + (offset - out) * index_step;
+  }
 
   HWY_INLINE double divisor() const {
     if (divisor_override != 0.0) return divisor_override;
@@ -38,14 +47,16 @@ HWY_INLINE int64_t TapIndex(const Plan& plan, int64_t d, int64_t h, int64_t w) {
 }
 
 // Calls visit(blocks, lanes, lane) so that every lane of [begin, end) is visited:
-// four vectors at a time while there are enough, then one by one; the last, if it is
+// kBlocks vectors at a time while there are enough, then one by one; the last, if it is
 // short, steps back over lanes that are done, or where there are too few, is masked.
-template <size_t kLanes, class Full, class Visit>
+template <size_t kLanes, int kBlocks, class Full, class Visit>
 HWY_INLINE void ForLanes(int64_t begin, int64_t end, Full full, const Visit& visit) {
   constexpr int64_t kStep = static_cast<int64_t>(kLanes);
   int64_t lane = begin;
-  for (; lane + 4 * kStep <= end; lane += 4 * kStep) {
-    visit(std::integral_constant<int, 4>(), full, lane);
+  if constexpr (kBlocks > 1) {
+    for (; lane + kBlocks * kStep <= end; lane += kBlocks * kStep) {
+      visit(std::integral_constant<int, kBlocks>(), full, lane);
+    }
   }
   for (; lane + kStep <= end; lane += kStep) {
     visit(std::integral_constant<int, 1>(), full, lane);
@@ -139,9 +150,11 @@ struct ReduceWalk {
         Clipped<R, Full>(plan, reducer, frame, d, h, {w, w + 1});
         continue;
       }
-      const Window window = {{&sd, &sh, &spans[w]}, 0, plan.divisor_override};
+      const Window window = {{&sd, &sh, &spans[w]},   0,
+                             plan.divisor_override,   frame.out.At(d, h, w),
+                             frame.index.At(d, h, w), frame.index_step};
       const int64_t in = frame.in.At(sd.first, sh.first, spans[w].first);
-      ReduceLanes<R, Full>(reducer, frame, window, taps, in, frame.out.At(d, h, w));
+      ReduceLanes<R, Full>(reducer, frame, window, taps, in);
     }
   }
 
@@ -156,22 +169,27 @@ struct ReduceWalk {
       const Span& sw = plan.axes[2].spans[static_cast<size_t>(w)];
       const Window window = {{&sd, &sh, &sw},
                              TapIndex(plan, sd.first_tap, sh.first_tap, sw.first_tap),
-                             plan.divisor_override};
+                             plan.divisor_override,
+                             frame.out.At(d, h, w),
+                             frame.index.At(d, h, w),
+                             frame.index_step};
       const ClippedWindow taps = {plan, frame.in, window};
       const int64_t in = frame.in.At(sd.first, sh.first, sw.first);
-      ReduceLanes<R, Full>(reducer, frame, window, taps, in, frame.out.At(d, h, w));
+      ReduceLanes<R, Full>(reducer, frame, window, taps, in);
     }
   }
 
   template <class R, class Full, class Taps>
   static HWY_INLINE void ReduceLanes(const R& reducer, const Frame& frame,
-                                     const Window& window, const Taps& taps, int64_t in,
-                                     int64_t out) {
-    ForLanes<R::kLanes>(frame.lane_begin, frame.lane_end, Full(),
-                        [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
-                          Reduce<blocks.value>(reducer, lanes, window, taps, in + lane,
-                                               out + lane);
-                        });
+                                     const Window& window, const Taps& taps,
+                                     int64_t in) {
+    // More passes keep more in registers.
+    constexpr int kBlocks = R::kPasses == 1 ? 4 : 1;
+    ForLanes<R::kLanes, kBlocks>(frame.lane_begin, frame.lane_end, Full(),
+                                 [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
+                                   Reduce<blocks.value>(reducer, lanes, window, taps,
+                                                        in + lane, window.out + lane);
+                                 });
   }
 
   template <int kBlocks, class R, class Lanes, class Taps>
@@ -182,13 +200,29 @@ struct ReduceWalk {
     KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
       states[b] = reducer.Begin(lanes, window, out + b * kStep);
     }
-    taps.ForTaps(in, [&](int64_t near, int64_t tap) HWY_ATTR {
-      KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
-        reducer.Add(lanes, window, near + b * kStep, tap, states[b]);
-      }
-    });
+    if constexpr (R::kPasses == 1) {
+      taps.ForTaps(in, [&](int64_t near, int64_t tap) HWY_ATTR {
+        KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
+          reducer.Add(lanes, window, near + b * kStep, tap, states[b]);
+        }
+      });
+    } else {
+      Pass<0>(reducer, lanes, window, taps, in, states[0]);
+    }
     KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
       reducer.Finish(lanes, window, out + b * kStep, states[b]);
+    }
+  }
+
+  template <int kPass, class R, class Lanes, class Taps>
+  static HWY_INLINE void Pass(const R& reducer, Lanes lanes, const Window& window,
+                              const Taps& taps, int64_t in, typename R::State& state) {
+    if constexpr (kPass > 0) reducer.template StartPass<kPass>(state);
+    taps.ForTaps(in, [&](int64_t near, int64_t tap) HWY_ATTR {
+      reducer.template AddInPass<kPass>(lanes, window, near, tap, state);
+    });
+    if constexpr (kPass + 1 < R::kPasses) {
+      Pass<kPass + 1>(reducer, lanes, window, taps, in, state);
     }
   }
 };
@@ -202,11 +236,11 @@ struct GatherWalk {
     const R reducer(operands);
     for (int64_t w = row.begin; w < row.end; ++w) {
       const int64_t in = frame.in.At(d, h, w);
-      ForLanes<R::kLanes>(frame.lane_begin, frame.lane_end, Full(),
-                          [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
-                            Gather<blocks.value>(plan, reducer, lanes, frame, d, h, w,
-                                                 in + lane, lane);
-                          });
+      ForLanes<R::kLanes, 4>(frame.lane_begin, frame.lane_end, Full(),
+                             [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
+                               Gather<blocks.value>(plan, reducer, lanes, frame, d, h,
+                                                    w, in + lane, lane);
+                             });
     }
   }
 
@@ -223,7 +257,7 @@ struct GatherWalk {
     const Readers readers_h = axis_h.readers[static_cast<size_t>(h)];
     const Readers readers_w = axis_w.readers[static_cast<size_t>(w)];
 
-    Window window = {{}, 0, plan.divisor_override};
+    Window window = {{}, 0, plan.divisor_override, 0, 0, 0};
     typename R::State states[kBlocks];
     KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
       states[b] = reducer.Begin(lanes, window, in + b * kStep);
@@ -269,7 +303,7 @@ struct DisjointWalk {
         const bool row_is_read = Contains(sd, id) && Contains(sh, ih);
         for (int64_t w = row.begin; w < row.end; ++w) {
           const Span& sw = plan.axes[2].spans[static_cast<size_t>(w)];
-          const Window window = {{&sd, &sh, &sw}, 0, plan.divisor_override};
+          const Window window = {{&sd, &sh, &sw}, 0, plan.divisor_override, 0, 0, 0};
           const Range own_w = plan.axes[2].Owned(w);
           const int64_t out = frame.out.At(d, h, w);
           for (int64_t iw = own_w.begin; iw < own_w.end; ++iw) {
@@ -278,11 +312,12 @@ struct DisjointWalk {
                 TapIndex(plan, sd.first_tap + id - sd.first,
                          sh.first_tap + ih - sh.first, sw.first_tap + iw - sw.first);
             const int64_t in = frame.in.At(id, ih, iw);
-            ForLanes<R::kLanes>(frame.lane_begin, frame.lane_end, Full(),
-                                [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
-                                  Write<blocks.value>(reducer, lanes, window, is_read,
-                                                      tap, in + lane, out + lane);
-                                });
+            ForLanes<R::kLanes, 4>(frame.lane_begin, frame.lane_end, Full(),
+                                   [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
+                                     Write<blocks.value>(reducer, lanes, window,
+                                                         is_read, tap, in + lane,
+                                                         out + lane);
+                                   });
           }
         }
       }

@@ -1,14 +1,17 @@
 // The ops' names, types and shapes. Knows nothing of how they are computed.
 //
-//   SelectingPool      x → y, taps        the output is one of the taps: max
-//   SelectingPoolGrad  dy, taps, size → dx
-//   SelectingPoolPick  x, taps → y        that tap of another tensor: gradient of the
-//                                         gradient
-//   BlendingPool       x → y              every tap has a share: avg
-//   BlendingPoolGrad   dy, size → dx
-//   TapIndices         taps, size → flat indices in the image's plane
+// - SelectingPool (x, seed → y, taps): the output is one of the taps; max, stochastic.
+// - SelectingPoolGrad (dy, taps, size → dx).
+// - SelectingPoolPick (x, taps → y): that tap of another tensor; gradient of the
+//   gradient.
+// - BlendingPool (x → y): every tap has a share; avg, lp, expectation.
+// - BlendingPoolGrad (dy, size, saved → dx).
+// - TapIndices (taps, size → indices): flat, in the image's plane.
+// - FractionalRegions (seed, (size, count, rows) → edges): of one axis.
 //
-// `size` holds the input's spatial sizes; batch and channels are dy's.
+// `size` holds the input's spatial sizes; batch and channels are dy's. `saved` is empty
+// for avg, else x and y. `regions` is empty unless the geometry is: then it holds the
+// edges of each axis.
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/shape_inference.h"
 #include "tensorflow/pool_attributes.h"
@@ -20,13 +23,26 @@ using tensorflow::shape_inference::DimensionHandle;
 using tensorflow::shape_inference::InferenceContext;
 using tensorflow::shape_inference::ShapeHandle;
 
-std::string OpName(InferenceContext* c) {
-  return c->num_inputs() > 0 ? "keras_pooling" : "";
-}
+constexpr char kOp[] = "keras_pooling";
 
 // The axis of a full shape that is the spec's spatial axis `i`.
 int SpatialAxis(const PoolSpec& spec, int i) {
   return i + (spec.channels_first ? 2 : 1);
+}
+
+// The number of regions of spatial axis `i`: the edges are the op's last inputs.
+absl::Status RegionCount(InferenceContext* c, const PoolSpec& spec, int i,
+                         DimensionHandle* count) {
+  int regions = 0;
+  TF_RETURN_IF_ERROR(c->GetAttr("num_regions", &regions));
+  if (regions != spec.rank()) {
+    return Invalid(kOp, "regions need edges for each of " +
+                            std::to_string(spec.rank()) + " axes. Received " +
+                            std::to_string(regions));
+  }
+  ShapeHandle edges;
+  TF_RETURN_IF_ERROR(c->WithRank(c->input(c->num_inputs() - regions + i), 2, &edges));
+  return c->Subtract(c->Dim(edges, 1), 1, count);
 }
 
 // The shape of the output for an input of shape `in`, of which any part may be unknown.
@@ -37,10 +53,12 @@ absl::Status OutputShape(InferenceContext* c, const PoolSpec& spec, ShapeHandle 
   for (int i = 0; i < spec.rank(); ++i) {
     const int axis = SpatialAxis(spec, i);
     DimensionHandle dim = c->UnknownDim();
-    if (c->ValueKnown(c->Dim(in, axis))) {
+    if (spec.geometry == Geometry::kRegions) {
+      TF_RETURN_IF_ERROR(RegionCount(c, spec, i, &dim));
+    } else if (c->ValueKnown(c->Dim(in, axis))) {
       int64_t size = 0;
       const std::string error = OutputSize(spec, i, c->Value(c->Dim(in, axis)), &size);
-      if (!error.empty()) return Invalid(OpName(c), error);
+      if (!error.empty()) return Invalid(kOp, error);
       dim = c->MakeDim(size);
     } else if (spec.geometry == Geometry::kAdaptive &&
                spec.axes[static_cast<size_t>(i)].window > 0) {
@@ -53,7 +71,7 @@ absl::Status OutputShape(InferenceContext* c, const PoolSpec& spec, ShapeHandle 
 
 absl::Status PoolShape(InferenceContext* c) {
   PoolSpec spec;
-  TF_RETURN_IF_ERROR(ReadSpec(c, OpName(c), &spec));
+  TF_RETURN_IF_ERROR(ReadSpec(c, kOp, &spec));
   ShapeHandle out;
   TF_RETURN_IF_ERROR(OutputShape(c, spec, c->input(0), &out));
   for (int i = 0; i < c->num_outputs(); ++i) c->set_output(i, out);
@@ -73,7 +91,7 @@ absl::Status PickShape(InferenceContext* c) {
 template <int kSizeInput>
 absl::Status GradShape(InferenceContext* c) {
   PoolSpec spec;
-  TF_RETURN_IF_ERROR(ReadSpec(c, OpName(c), &spec));
+  TF_RETURN_IF_ERROR(ReadSpec(c, kOp, &spec));
   ShapeHandle dy;
   TF_RETURN_IF_ERROR(c->WithRank(c->input(0), spec.rank() + 2, &dy));
   if (kSizeInput == 2) TF_RETURN_IF_ERROR(c->Merge(dy, c->input(1), &dy));
@@ -88,6 +106,19 @@ absl::Status GradShape(InferenceContext* c) {
   return absl::OkStatus();
 }
 
+// For FractionalRegions(seed, (size, count, rows)).
+absl::Status EdgesShape(InferenceContext* c) {
+  const tensorflow::Tensor* draw = c->input_tensor(1);
+  if (draw == nullptr || draw->NumElements() != 3) {
+    c->set_output(0, c->UnknownShapeOfRank(2));
+    return absl::OkStatus();
+  }
+  const auto values = draw->flat<int64_t>();
+  if (values(1) < 1 || values(2) < 0) return Invalid(kOp, "no regions to draw");
+  c->set_output(0, c->MakeShape({values(2), values(1) + 1}));
+  return absl::OkStatus();
+}
+
 absl::Status IndicesShape(InferenceContext* c) {
   c->set_output(0, c->input(0));
   return absl::OkStatus();
@@ -95,6 +126,10 @@ absl::Status IndicesShape(InferenceContext* c) {
 
 REGISTER_OP("KerasPooling>SelectingPool")
     .Input("x: T")
+    .Input("seed: num_seeds * int64")
+    .Input("regions: num_regions * int64")
+    .Attr("num_seeds: int >= 0 = 0")
+    .Attr("taps_are_read: bool = true")
     .Output("y: T")
     .Output("taps: Tap")
     .Attr("T: {half, bfloat16, float, double, int8, uint8, int16, int32, int64}")
@@ -106,6 +141,7 @@ REGISTER_OP("KerasPooling>SelectingPoolGrad")
     .Input("dy: T")
     .Input("taps: Tap")
     .Input("size: int64")
+    .Input("regions: num_regions * int64")
     .Output("dx: T")
     .Attr("T: {half, bfloat16, float, double}")
     .Attr("Tap: {uint8, int32}")
@@ -114,6 +150,7 @@ REGISTER_OP("KerasPooling>SelectingPoolGrad")
 REGISTER_OP("KerasPooling>SelectingPoolPick")
     .Input("x: T")
     .Input("taps: Tap")
+    .Input("regions: num_regions * int64")
     .Output("y: T")
     .Attr("T: {half, bfloat16, float, double}")
     .Attr("Tap: {uint8, int32}")
@@ -121,6 +158,8 @@ REGISTER_OP("KerasPooling>SelectingPoolPick")
 
 REGISTER_OP("KerasPooling>BlendingPool")
     .Input("x: T")
+    .Input("regions: num_regions * int64")
+    .Attr("p_bits: int = 4611686018427387904")
     .Output("y: T")
     .Attr("T: {half, bfloat16, float, double}")
     .Attr("reduction: string")
@@ -131,6 +170,10 @@ REGISTER_OP("KerasPooling>BlendingPool")
 REGISTER_OP("KerasPooling>BlendingPoolGrad")
     .Input("dy: T")
     .Input("size: int64")
+    .Input("saved: num_saved * T")
+    .Input("regions: num_regions * int64")
+    .Attr("num_saved: int >= 0 = 0")
+    .Attr("p_bits: int = 4611686018427387904")
     .Output("dx: T")
     .Attr("T: {half, bfloat16, float, double}")
     .Attr("reduction: string")
@@ -141,10 +184,21 @@ REGISTER_OP("KerasPooling>BlendingPoolGrad")
 REGISTER_OP("KerasPooling>TapIndices")
     .Input("taps: Tap")
     .Input("size: int64")
+    .Input("regions: num_regions * int64")
     .Output("indices: Index")
     .Attr("Tap: {uint8, int32}")
     .Attr("Index: {int32, int64}")
     .KP_WINDOW_ATTRIBUTES.SetShapeFn(IndicesShape);
+
+REGISTER_OP("KerasPooling>FractionalRegions")
+    .Input("seed: int64")
+    .Input("draw: int64")
+    .Output("edges: int64")
+    .Attr("pseudo_random: bool = true")
+    .Attr("axis: int = 0")
+    .Attr("geometry: {'regions'} = 'regions'")
+    .Attr("window: list(int) = [1]")
+    .SetShapeFn(EdgesShape);
 
 }  // namespace
 }  // namespace keras_pooling

@@ -1,0 +1,203 @@
+// Every kernel against the naive reference: all element types, layouts, tap types and
+// tasks, on every instruction set.
+#include "kernels/kernel.h"
+
+#include "tests/trial.h"
+
+namespace keras_pooling::tests {
+namespace {
+
+template <class T>
+void RunCase(Case c, std::mt19937_64& random) {
+  for (const bool channels_first : {false, true}) {
+    c.spec.channels_first = channels_first;
+    const Reference reference(c.spec, c.batch, c.channels, c.sizes);
+    Trial<T>(c, reference, random).Run();
+  }
+}
+
+PoolSpec Sliding(std::vector<AxisSpec> axes, Padding padding = Padding::kSame) {
+  PoolSpec spec;
+  spec.axes = std::move(axes);
+  spec.padding = padding;
+  return spec;
+}
+
+PoolSpec Adaptive(const std::vector<int64_t>& output_size) {
+  PoolSpec spec;
+  spec.geometry = Geometry::kAdaptive;
+  for (int64_t size : output_size) spec.axes.push_back({size, 1, 1, 0, 0});
+  return spec;
+}
+
+void CataloguedCases(std::mt19937_64& random) {
+  const AxisSpec two = {2, 2, 1, 0, 0};
+  const AxisSpec three = {3, 2, 1, 0, 0};
+  const AxisSpec dense = {3, 1, 1, 0, 0};
+  const std::vector<Case> all = {
+      {"the commonest window", Sliding({two, two}), 2, 19, {6, 8}},
+      {"overlapping windows", Sliding({three, three}), 2, 35, {7, 9}},
+      {"ties", Sliding({dense, dense}), 1, 33, {5, 6}, Values::kTies},
+      {"specials", Sliding({dense, dense}), 2, 37, {6, 7}, Values::kSpecial},
+      {"disjoint specials", Sliding({two, two}), 2, 37, {6, 6}, Values::kSpecial},
+      {"all lowest", Sliding({dense, dense}), 1, 17, {4, 4}, Values::kLowest},
+      {"an empty batch", Sliding({two, two}), 0, 3, {4, 4}},
+      {"no channels", Sliding({two, two}), 2, 0, {4, 4}},
+      {"more than 256 taps",
+       Sliding({{17, 3, 1, 0, 0}, {17, 5, 1, 0, 0}}),
+       1,
+       5,
+       {24, 21},
+       Values::kTies},
+      {"exactly 256 taps",
+       Sliding({{16, 4, 1, 0, 0}, {16, 4, 1, 0, 0}}),
+       1,
+       3,
+       {18, 18},
+       Values::kTies},
+      {"global, more than 256 taps", Adaptive({1, 1}), 2, 21, {18, 19}},
+      {"global, one channel", Adaptive({1}), 3, 1, {700}},
+      {"upsampling adaptive windows", Adaptive({7, 5}), 1, 9, {3, 4}},
+      {"few windows, many lanes: shared out by lanes",
+       Adaptive({1, 1}),
+       1,
+       333,
+       {5, 4}},
+      {"gaps before, between and behind windows",
+       Sliding({{2, 5, 1, 0, 0}, {1, 3, 1, 0, 0}}, Padding::kValid),
+       2,
+       6,
+       {13, 11}},
+      {"tiles of rows", Sliding({three, dense}), 1, 18, {90, 70}},
+      {"tiles of parts of rows", Sliding({{5, 2, 1, 0, 0}}), 1, 18, {6001}},
+      {"tiles that no window reads",
+       Sliding({{2, 4000, 2, 0, 0}}, Padding::kValid),
+       1,
+       3,
+       {13000}},
+      {"a raster of dilated windows",
+       Sliding({{3, 2, 3, 0, 0}, {2, 1, 4, 0, 0}}),
+       1,
+       7,
+       {17, 10}},
+      {"three axes", Sliding({two, three, dense}), 1, 10, {4, 5, 6}, Values::kTies},
+  };
+  for (const Case& c : all) {
+    ForEachType([&](auto tag) { RunCase<typename decltype(tag)::Type>(c, random); });
+  }
+}
+
+// Tails of every length, for every width of vector.
+void EveryNumberOfChannels(std::mt19937_64& random) {
+  const AxisSpec window = {2, 1, 1, 0, 0};
+  for (int64_t channels = 1; channels <= 70; ++channels) {
+    const Case c = {"channels", Sliding({window, {2, 2, 1, 0, 0}}),
+                    1,          channels,
+                    {2, 3},     channels % 2 == 0 ? Values::kTies : Values::kSpecial};
+    ForEachType([&](auto tag) { RunCase<typename decltype(tag)::Type>(c, random); });
+  }
+}
+
+void RandomCases(int count, std::mt19937_64& random) {
+  const auto below = [&](int64_t end) {
+    return static_cast<int64_t>(random() % static_cast<uint64_t>(end));
+  };
+  while (count > 0) {
+    Case c = {"random", PoolSpec(), 1 + below(3), 1 + below(24), {}};
+    c.values = static_cast<Values>(below(3));
+    const int64_t rank = 1 + below(3);
+    c.spec.geometry = below(4) == 0 ? Geometry::kAdaptive : Geometry::kSliding;
+    c.spec.padding = static_cast<Padding>(below(3));
+    c.spec.ceil_mode = below(2) == 0;
+    c.spec.count_include_pad = below(2) == 0;
+    c.spec.divisor_override = below(4) == 0 ? 3.0 : 0.0;
+    for (int64_t i = 0; i < rank; ++i) {
+      AxisSpec s = {1 + below(4), 1 + below(4), 1 + below(3) * below(2), 0, 0};
+      if (c.spec.padding == Padding::kExplicit) {
+        s.pad_before = below((s.window - 1) * s.dilation + 1);
+        s.pad_after = below((s.window - 1) * s.dilation + 1);
+      }
+      c.spec.axes.push_back(s);
+      c.sizes.push_back(1 + below(rank == 3 ? 6 : 10));
+    }
+    if (Reference(c.spec, 1, 1, c.sizes).has_empty_window()) continue;
+    --count;
+    int64_t type = below(9);  // one each: the catalogue has them all
+    ForEachType([&](auto tag) {
+      if (type-- == 0) RunCase<typename decltype(tag)::Type>(c, random);
+    });
+  }
+}
+
+// Gradients too large for the caches are stored by other instructions, where they are
+// aligned: that must not change a bit.
+template <class T>
+void LargeGradients(int64_t channels, const AxisSpec& window, std::mt19937_64& random) {
+  const PoolSpec spec = Sliding({window, window});
+  const int64_t bytes = (int64_t{16} << 20) + (int64_t{1} << 18);
+  const auto size =
+      static_cast<int64_t>(std::sqrt(bytes / channels / int64_t{sizeof(T)}));
+  std::vector<Plan> plans;
+  Call call = PlanCall(spec, 1, channels, {size, size}, &plans);
+  const Plan& plan = plans.front();
+  const auto dy =
+      RandomValues<T>(Values::kOrdinary, channels * plan.out_positions(), random);
+  const std::vector<uint8_t> taps(dy.size(), 1);
+  for (const Reduction reduction : {Reduction::kMax, Reduction::kAvg}) {
+    call.task = Task::kBackward;
+    call.reduction = reduction;
+    call.type = Info<T>::kType;
+    call.tap_type = TapType::kUint8;
+    call.operands.dy = dy.data();
+    call.operands.taps = const_cast<uint8_t*>(taps.data());
+    const auto run = [&](bool aligned) {
+      return RunEveryWay(call, channels * plan.in_positions(), sizeof(T),
+                         "large gradient", aligned);
+    };
+    CHECK(run(true).main == run(false).main, std::string("streamed ") + Info<T>::kName);
+  }
+}
+
+void IntegersHaveNoAverageAndNoGradient() {
+  const Serial serial;
+  for (const std::string& target : SupportedTargets()) {
+    CHECK(ForceTarget(target).empty(), target);
+    ForEachType([&](auto tag) {
+      using T = typename decltype(tag)::Type;
+      if (Info<T>::kFloating) return;
+      std::vector<Plan> plans;
+      Call call = PlanCall(Sliding({{2, 2, 1, 0, 0}}), 1, 1, {4}, &plans);
+      for (const auto& [task, reduction] : {std::pair(Task::kForward, Reduction::kAvg),
+                                            std::pair(Task::kBackward, Reduction::kMax),
+                                            std::pair(Task::kBackward, Reduction::kAvg),
+                                            std::pair(Task::kPick, Reduction::kMax)}) {
+        call.task = task;
+        call.reduction = reduction;
+        call.type = Info<T>::kType;
+        call.tap_type = TapType::kInt32;
+        call.parallel = &serial;
+        CHECK(keras_pooling::Run(call).find("not defined") != std::string::npos,
+              Info<T>::kName);
+      }
+    });
+  }
+}
+
+}  // namespace
+}  // namespace keras_pooling::tests
+
+int main() {
+  using namespace keras_pooling::tests;  // NOLINT(build/namespaces)
+  std::mt19937_64 random(1);
+  CataloguedCases(random);
+  EveryNumberOfChannels(random);
+  RandomCases(200, random);
+  const keras_pooling::AxisSpec disjoint = {2, 2, 1, 0, 0};
+  const keras_pooling::AxisSpec overlapping = {3, 2, 1, 0, 0};
+  LargeGradients<float>(16, overlapping, random);
+  LargeGradients<double>(16, disjoint, random);
+  LargeGradients<float>(17, disjoint, random);  // rows begin unaligned
+  LargeGradients<keras_pooling::BFloat16>(16, disjoint, random);
+  IntegersHaveNoAverageAndNoGradient();
+  return Summary();
+}
