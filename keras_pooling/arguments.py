@@ -1,188 +1,25 @@
-"""Where pooling windows fall. Plain integers: no tensor library, no Keras."""
+"""What a call may say, normalised or refused. Plain integers and reals: no tensors."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, SupportsFloat, SupportsIndex
+
+from keras_pooling.windows import (
+    AdaptiveWindows,
+    FractionalWindows,
+    Regions,
+    Sizes,
+    SlidingWindows,
+)
 
 LARGEST = 2**31 - 1  # of any one argument: products of two still fit 64 bits
 
-Sizes = Sequence["int | None"]
-
-
-@dataclass(frozen=True)
-class SlidingWindows:
-    """Windows of one size at regular steps: one entry per spatial axis.
-
-    `padding` is `"valid"`, `"same"` or one `(before, after)` pair per axis.
-    """
-
-    pool_size: tuple[int, ...]
-    strides: tuple[int, ...]
-    dilation_rate: tuple[int, ...]
-    padding: str | tuple[tuple[int, int], ...]
-    ceil_mode: bool = False
-
-    @property
-    def rank(self) -> int:
-        """Number of spatial axes."""
-        return len(self.pool_size)
-
-    @property
-    def extents(self) -> tuple[int, ...]:
-        """From the first tap of a window to its last, both counted, per axis."""
-        return tuple(
-            (k - 1) * d + 1
-            for k, d in zip(self.pool_size, self.dilation_rate, strict=True)
-        )
-
-    def axis(
-        self, axis: int, size: Any, minimum: Callable = min, maximum: Callable = max
-    ) -> tuple[Any, Any, Any]:
-        """Number of windows along one axis, and the padding (before, after).
-
-        This is the one size formula in Python. `size` may be a scalar tensor, if
-        `minimum` and `maximum` come from the same library.
-        """
-        stride, extent = self.strides[axis], self.extents[axis]
-        if self.padding == "same":
-            count = (size + stride - 1) // stride
-            padding = maximum((count - 1) * stride + extent - size, 0)
-            return count, padding // 2, padding - padding // 2
-        before, after = (0, 0) if self.padding == "valid" else self.padding[axis]
-        room = size + before + after - extent
-        if self.ceil_mode:
-            # No window starts beyond the input and the padding before it.
-            count = minimum(
-                (room + stride - 1) // stride, (size + before - 1) // stride
-            )
-            return count + 1, before, after
-        return room // stride + 1, before, after
-
-    def output_sizes(self, sizes: Sizes) -> tuple[int | None, ...]:
-        """Number of windows along each axis; None where the size is None.
-
-        Raises:
-            ValueError: if there is no window, or one without a tap in the input.
-        """
-        _refuse(self.misfit(sizes))
-        return tuple(
-            None if size is None else self.axis(axis, size)[0]
-            for axis, size in enumerate(sizes)
-        )
-
-    def max_taps(self, sizes: Sizes) -> int | None:
-        """Taps of a whole window, before it is clipped to the input."""
-        return math.prod(self.pool_size)
-
-    def misfit(self, sizes: Sizes) -> tuple[str, str] | None:
-        """What is wrong with these windows on such an input, and the remedy."""
-        if 0 in sizes:
-            return _empty_axis(sizes)
-        for axis, size in enumerate(sizes):
-            if size is None:
-                continue
-            count, before, _ = self.axis(axis, size)
-            if count <= 0:
-                widened = "" if self.padding == "valid" else "padded "
-                return (
-                    f"window {self.pool_size}{self._spread()} is larger than the "
-                    f"{widened}input {_text(sizes)} with padding={self._quoted()}",
-                    'Use padding="same" or a smaller pool_size.',
-                )
-            if self._leaves_a_window_empty(axis, size, count, before):
-                return (
-                    f"window {self.pool_size}{self._spread()} steps over the input "
-                    f"{_text(sizes)} without a tap inside it with "
-                    f"padding={self._quoted()}",
-                    'Use a smaller dilation_rate or padding="valid".',
-                )
-        return None
-
-    def received(self) -> str:
-        """The arguments that a message about these windows quotes."""
-        parts = [f"strides={self.strides}"]
-        if self.ceil_mode:
-            parts.append("ceil_mode=True")
-        return ", ".join(parts)
-
-    def _leaves_a_window_empty(
-        self, axis: int, size: int, count: int, before: int
-    ) -> bool:
-        # Only a window that starts in the padding can miss, and only if its taps
-        # are further apart than the input is long. Its first tap at or after 0 is
-        # at (start mod dilation). The starts repeat or differ: after size + 1
-        # different ones, one has missed.
-        stride, dilation = self.strides[axis], self.dilation_rate[axis]
-        if dilation <= size or before == 0:
-            return False
-        padded = min(count, -(-before // stride), size + 1)
-        return any((i * stride - before) % dilation >= size for i in range(padded))
-
-    def _quoted(self) -> str:
-        return (
-            f'"{self.padding}"' if isinstance(self.padding, str) else f"{self.padding}"
-        )
-
-    def _spread(self) -> str:
-        if all(d == 1 for d in self.dilation_rate):
-            return ""
-        return f" with dilation_rate {self.dilation_rate}"
-
-
-@dataclass(frozen=True)
-class AdaptiveWindows:
-    """As many windows as asked for, spread evenly over the input.
-
-    Window i of an axis is `[floor(i * size / n), ceil((i + 1) * size / n))` with n
-    the axis's entry of `output_size`; None keeps the axis. Global pooling is one
-    window per axis.
-    """
-
-    output_size: tuple[int | None, ...]
-
-    @property
-    def rank(self) -> int:
-        """Number of spatial axes."""
-        return len(self.output_size)
-
-    def output_sizes(self, sizes: Sizes) -> tuple[int | None, ...]:
-        """Number of windows along each axis; None where it is not known.
-
-        Raises:
-            ValueError: if an axis of the input is empty.
-        """
-        _refuse(self.misfit(sizes))
-        return tuple(
-            size if wanted is None else wanted
-            for wanted, size in zip(self.output_size, sizes, strict=True)
-        )
-
-    def max_taps(self, sizes: Sizes) -> int | None:
-        """Taps of the largest window; None where the sizes do not tell."""
-        taps = 1
-        for wanted, size in zip(self.output_size, sizes, strict=True):
-            if wanted is None:
-                continue
-            if size is None:
-                return None
-            # size / wanted = whole + part / wanted in lowest terms: a window can
-            # reach into an element at one end (part 1) or at both.
-            whole, part = divmod(size, wanted)
-            part //= math.gcd(size, wanted)
-            taps *= whole + min(part, 2)
-        return taps
-
-    def misfit(self, sizes: Sizes) -> tuple[str, str] | None:
-        """What is wrong with these windows on such an input, and the remedy."""
-        return _empty_axis(sizes) if 0 in sizes else None
-
-    def received(self) -> str:
-        """The arguments that a message about these windows quotes."""
-        return f"output_size={self.output_size}"
+Windows = SlidingWindows | AdaptiveWindows | FractionalWindows | Regions
 
 
 def sliding_windows(
@@ -233,6 +70,66 @@ def sliding_windows(
     return windows
 
 
+def fractional_windows(
+    call: str,
+    rank: int,
+    pooling_ratio: Any = None,
+    output_size: Any = None,
+    pseudo_random: Any = True,
+    overlapping: Any = True,
+    regions_per: Any = "batch",
+) -> FractionalWindows:
+    """Normalises the arguments of fractional pooling to one entry per axis.
+
+    Args:
+        call: the user's function or class, which opens every message.
+        rank: number of spatial axes.
+        pooling_ratio: number >= 1 or one per axis.
+        output_size: int or one per axis; exactly one of the two is not None.
+        pseudo_random: bool.
+        overlapping: bool.
+        regions_per: `"batch"`, `"sample"` or `"channel"`.
+
+    Raises:
+        ValueError: naming the argument, its value and what is allowed.
+    """
+    if (pooling_ratio is None) == (output_size is None):
+        raise ValueError(
+            f"{call}: give exactly one of the `pooling_ratio` and `output_size` "
+            f"arguments. Received pooling_ratio={pooling_ratio!r}, "
+            f"output_size={output_size!r}. Use for example pooling_ratio=1.5."
+        )
+    if output_size is not None:
+        output_size = positive_ints(call, "output_size", output_size, rank)
+    else:
+        entries = _entries(call, "pooling_ratio", pooling_ratio, rank, "numbers >= 1")
+        pooling_ratio = tuple(
+            _real(call, "pooling_ratio", entry, pooling_ratio, 1, LARGEST)
+            for entry in entries
+        )
+    return FractionalWindows(
+        pooling_ratio,
+        output_size,
+        flag(call, "pseudo_random", pseudo_random),
+        flag(call, "overlapping", overlapping),
+        choice(call, "regions_per", regions_per, ("batch", "sample", "channel")),
+    )
+
+
+def check_edges(call: str, axis: int, edges: Sequence[int], size: int | None) -> None:
+    """Refuses region edges that do not ascend from 0 to the size of their axis."""
+    steps = (b - a for a, b in itertools.pairwise(edges))
+    end = edges[-1] if size is None and len(edges) else size
+    if len(edges) < 2 or edges[0] != 0 or edges[-1] != end or min(steps) < 1:
+        shown = ", ".join(map(str, edges[:8])) + ", …" * (len(edges) > 8)
+        raise ValueError(
+            f"{call}: the `regions` argument must hold, for each spatial axis, "
+            "integers that ascend from 0 to the size of the axis. Received for axis "
+            f"{axis}, whose size is {size}: [{shown}], ending in {[*edges[-1:]]}. The "
+            f"least regions would be [0, {size}]."
+        )
+
+
 def known_rank(*arguments: Any) -> int | None:
     """The rank that sequences among these arguments give; None if all are scalar."""
     for argument in arguments:
@@ -246,7 +143,7 @@ def known_rank(*arguments: Any) -> int | None:
 
 def pooled_shape(
     call: str,
-    windows: SlidingWindows | AdaptiveWindows,
+    windows: Windows,
     shape: Sizes,
     data_format: str,
 ) -> tuple[int | None, ...]:
@@ -312,6 +209,23 @@ def flag(call: str, name: str, value: Any) -> bool:
     )
 
 
+def choice(call: str, name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """One of a few words."""
+    if isinstance(value, str) and value in allowed:
+        return value
+    words = ", ".join(f"'{word}'" for word in allowed)
+    raise ValueError(
+        f"{call}: the `{name}` argument must be one of {words}. Received "
+        f"{name}={value!r}"
+    )
+
+
+def exponent(call: str, value: Any) -> float:
+    """The p of Lp pooling: a real number > 0, infinity included."""
+    smallest = 2.0**-1074
+    return _real(call, "p", value, value, smallest, math.inf)
+
+
 def divisor(call: str, value: Any) -> int | None:
     """The number that replaces the count of an average, or None."""
     if value is None:
@@ -368,18 +282,19 @@ def _int(call: str, name: str, entry: Any, value: Any, least: int) -> int:
     return number
 
 
-def _refuse(misfit: tuple[str, str] | None) -> None:
-    if misfit:
-        raise ValueError(". ".join(misfit))
-
-
-def _empty_axis(sizes: Sizes) -> tuple[str, str]:
-    return (
-        f"the input {_text(sizes)} has an empty spatial axis, so there is nothing to "
-        "pool",
-        "Every spatial axis must be at least 1 long.",
-    )
-
-
-def _text(sizes: Sizes) -> str:
-    return str(tuple(sizes))
+def _real(
+    call: str, name: str, entry: Any, value: Any, least: float, most: float
+) -> float:
+    is_bool = isinstance(entry, bool) or type(entry).__name__ in ("bool_", "bool")
+    number = None
+    if isinstance(entry, SupportsFloat | SupportsIndex) and not is_bool:
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            number = float(entry)
+    if number is None or not least <= number <= most:
+        allowed = f"a number from {least} to {most}" if most < math.inf else "> 0"
+        raise ValueError(
+            f"{call}: the `{name}` argument must be {allowed}. Received "
+            f"{name}={value!r}, including {entry!r} of type {type(entry).__name__}. "
+            f"Use for example {name}=2.0."
+        )
+    return number

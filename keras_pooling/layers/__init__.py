@@ -9,6 +9,24 @@ from keras_pooling.layers.average_pooling import (
     AvgPool2D,
     AvgPool3D,
 )
+from keras_pooling.layers.fractional_average_pooling import (
+    FractionalAvgPool,
+    FractionalAvgPool1D,
+    FractionalAvgPool2D,
+    FractionalAvgPool3D,
+)
+from keras_pooling.layers.fractional_max_pooling import (
+    FractionalMaxPool,
+    FractionalMaxPool1D,
+    FractionalMaxPool2D,
+    FractionalMaxPool3D,
+)
+from keras_pooling.layers.global_lp_pooling import (
+    GlobalLpPool,
+    GlobalLpPool1D,
+    GlobalLpPool2D,
+    GlobalLpPool3D,
+)
 from keras_pooling.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -25,6 +43,12 @@ from keras_pooling.layers.global_pooling import (
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
+from keras_pooling.layers.lp_pooling import (
+    LpPool,
+    LpPool1D,
+    LpPool2D,
+    LpPool3D,
+)
 from keras_pooling.layers.max_pooling import (
     MaxPool,
     MaxPool1D,
@@ -33,6 +57,12 @@ from keras_pooling.layers.max_pooling import (
     MaxPooling1D,
     MaxPooling2D,
     MaxPooling3D,
+)
+from keras_pooling.layers.stochastic_pooling import (
+    StochasticPool,
+    StochasticPool1D,
+    StochasticPool2D,
+    StochasticPool3D,
 )
 
 __all__ = [
@@ -43,6 +73,14 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
+    "FractionalAvgPool",
+    "FractionalAvgPool1D",
+    "FractionalAvgPool2D",
+    "FractionalAvgPool3D",
+    "FractionalMaxPool",
+    "FractionalMaxPool1D",
+    "FractionalMaxPool2D",
+    "FractionalMaxPool3D",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -50,6 +88,10 @@ __all__ = [
     "GlobalAvgPool1D",
     "GlobalAvgPool2D",
     "GlobalAvgPool3D",
+    "GlobalLpPool",
+    "GlobalLpPool1D",
+    "GlobalLpPool2D",
+    "GlobalLpPool3D",
     "GlobalMaxPool",
     "GlobalMaxPool1D",
     "GlobalMaxPool2D",
@@ -57,6 +99,10 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "LpPool",
+    "LpPool1D",
+    "LpPool2D",
+    "LpPool3D",
     "MaxPool",
     "MaxPool1D",
     "MaxPool2D",
@@ -64,4 +110,8 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "StochasticPool",
+    "StochasticPool1D",
+    "StochasticPool2D",
+    "StochasticPool3D",
 ]

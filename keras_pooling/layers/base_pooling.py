@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 
 from keras_pooling import arguments
-from keras_pooling.ops import pooling
+from keras_pooling.ops import pooling, seeds
+
+_SEED_STATE = "seed_state"  # its name in a file of weights
 
 
 class BasePooling(keras.layers.Layer):
@@ -52,6 +55,10 @@ class BasePooling(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Pools a tensor."""
+        return self.pool(inputs)
+
+    def pool(self, inputs: Any, **more: Any) -> Any:
+        """Runs the function with the layer's arguments, and some of this call."""
         rank = arguments.check_rank(self._call(), inputs.shape)
         return pooling.run(
             self._call(),
@@ -61,6 +68,7 @@ class BasePooling(keras.layers.Layer):
             self.data_format,
             self.keepdims,
             **self.options(),
+            **more,
         )
 
     def compute_output_spec(self, inputs: Any, **kwargs: Any) -> Any:
@@ -68,7 +76,7 @@ class BasePooling(keras.layers.Layer):
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         if self.autocast and "float" in dtype:
             dtype = self.compute_dtype
-        return BasePooling.call(self, keras.KerasTensor(inputs.shape, dtype=dtype))
+        return BasePooling.pool(self, keras.KerasTensor(inputs.shape, dtype=dtype))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Returns the output's shape, or one for each output."""
@@ -157,6 +165,44 @@ class BaseSlidingPooling(BasePooling):
             "dilation_rate": self.dilation_rate,
             "ceil_mode": self.ceil_mode,
         }
+
+
+class BaseRandomPooling(BasePooling):
+    """A layer that draws, and keeps the state of its seed with the model's weights.
+
+    Args:
+        *args: arguments of the next base class.
+        seed: int, `keras.random.SeedGenerator` or None.
+        **kwargs: further arguments of the next base class.
+    """
+
+    def __init__(self, *args: Any, seed: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.seed = seed = seeds.generator_or_int(self._call(), seed)
+        is_generator = isinstance(seed, keras.random.SeedGenerator)
+        self.seed_generator = seed if is_generator else keras.random.SeedGenerator(seed)
+
+    def next_seed(self) -> Any:
+        """The two words of one draw; the next are others."""
+        return seeds.next_words(self._call(), self.seed_generator)
+
+    def save_own_variables(self, store: dict) -> None:
+        """Saves the state of the seed, which Keras leaves out."""
+        super().save_own_variables(store)
+        store[_SEED_STATE] = self.seed_generator.state
+
+    def load_own_variables(self, store: dict) -> None:
+        """Loads the state of the seed, where the file holds one."""
+        if _SEED_STATE in store:
+            state = self.seed_generator.state
+            state.assign(np.asarray(store[_SEED_STATE]).astype(state.dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` needs."""
+        seed = self.seed
+        if isinstance(seed, keras.random.SeedGenerator):
+            seed = keras.saving.serialize_keras_object(seed)
+        return {**super().get_config(), "seed": seed}
 
 
 class BaseGlobalPooling(BasePooling):

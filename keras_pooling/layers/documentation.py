@@ -19,6 +19,10 @@ _NAME = """
 name: str, the layer's name.
 **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`."""
 
+_SEED = """
+seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws anew; the
+    state is saved with the weights, so that a loaded model goes on drawing."""
+
 _PARAGRAPHS = {
     "sliding_sizes": """
 With `extent = (pool_size - 1) * dilation_rate + 1`, an axis of `size` elements has
@@ -44,6 +48,46 @@ ceil_mode: bool, whether a last window that does not fit is kept, clipped.""",
 {_DATA_FORMAT.strip()}
 keepdims: bool, whether the spatial axes stay, with length 1.
 {_NAME.strip()}""",
+    "seed_args": _SEED,
+    "fractional_regions": """
+An axis of `size` elements is cut into `floor(size / pooling_ratio)` regions, or
+`output_size`, whose lengths are `floor(size / regions)` or one more. Where they begin
+is drawn anew in every training step:
+
+- pseudo-random: at `ceil(size / regions * (i + u))`, less the first of these, with one
+  u per axis, uniform in (0, 1];
+- random: the two lengths follow each other in random order, each order as likely.
+
+A region that overlaps includes the first element of the next. All is computed in
+integers, so no region is ever longer or shorter.""",
+    "fractional_args": f"""
+pooling_ratio: number from 1 to the axis's size, or one per axis: elements per region,
+    on average.
+output_size: int or {{one_per_axis}}, the number of regions. Exactly one of the two is
+    given.
+pseudo_random: bool, whether draws are pseudo-random, else random.
+overlapping: bool, whether regions overlap by one element.
+regions_per: what shares a draw: `"batch"`, `"sample"` (each sample has its own) or
+    `"channel"` (each channel of each sample has).
+inference: `"central"` (u = 1/2, always the same) or `"random"` (a draw, to average
+    over several calls).
+{_SEED.strip()}
+{_DATA_FORMAT.strip()}""",
+    "fractional_shapes": """
+Call arguments:
+    inputs: the tensor.
+    training: bool, whether to draw.
+
+Input shape:
+    `(batch, {axes}, channels)`, or `(batch, channels, {axes})` with
+    `data_format="channels_first"`. Each axis may be None.
+
+Output shape:
+    The same with pooled spatial axes.""",
+    "fractional_raises": """
+Raises:
+    ValueError: if an argument is not allowed (when the layer is made), or there are
+        more regions than elements (when the input's shape is known).""",
     "sliding_shapes": """
 Input shape:
     `(batch, {axes}, channels)`, or `(batch, channels, {axes})` with

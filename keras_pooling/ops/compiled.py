@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import functools
+import struct
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import record
 
-from keras_pooling.arguments import AdaptiveWindows, SlidingWindows, index_dtype
-from keras_pooling.ops import library
-
-Windows = SlidingWindows | AdaptiveWindows
+from keras_pooling.arguments import (
+    AdaptiveWindows,
+    Regions,
+    SlidingWindows,
+    Windows,
+    index_dtype,
+)
+from keras_pooling.ops import library, portable, portable_random
 
 # A window of at most this many taps has them numbered in one byte.
 _MOST_TAPS_OF_A_BYTE = 256
@@ -24,29 +30,31 @@ _WINDOW_ATTRIBUTES = (
     "pads",
     "ceil_mode",
     "channels_first",
+    "overlapping",
 )
-_AVERAGE_ATTRIBUTES = ("reduction", "count_include_pad", "divisor_override")
+_BLENDING_ATTRIBUTES = (
+    "reduction",
+    "count_include_pad",
+    "divisor_override",
+    "p_bits",
+)
 
 
 def max_pool(
     x: Any, windows: Windows, data_format: str, return_indices: bool = False
 ) -> Any:
     """Greatest tap of each window: the first NaN, else the first greatest."""
-    channels_first = data_format == "channels_first"
-    attributes = _attributes(windows, channels_first)
-    sizes = _spatial(x.shape, channels_first)
-    max_taps = windows.max_taps(sizes)
-    small = max_taps is not None and max_taps <= _MOST_TAPS_OF_A_BYTE
-    y, taps = _op("SelectingPool")(
-        x=x, reduction="max", Tap=tf.uint8 if small else tf.int32, **attributes
+    y, taps = _selecting_pool(
+        x, windows, data_format, taps_are_read=return_indices, reduction="max"
     )
     if not return_indices:
         return y
+    channels_first = data_format == "channels_first"
     indices = _op("TapIndices")(
         taps=taps,
         size=_sizes(x, channels_first),
-        Index=tf.as_dtype(index_dtype(sizes)),
-        **attributes,
+        Index=tf.as_dtype(index_dtype(_spatial(x.shape, channels_first))),
+        **_window_arguments(windows, channels_first),
     )
     return y, indices
 
@@ -59,18 +67,107 @@ def avg_pool(
     divisor_override: int | None = None,
 ) -> Any:
     """Sum of each window's taps over their number; halves are summed in float32."""
-    return _op("BlendingPool")(
-        x=x,
+    return _blending_pool(
+        x,
+        windows,
+        data_format,
         reduction="avg",
         count_include_pad=count_include_pad,
         divisor_override=float(divisor_override or 0),
-        **_attributes(windows, data_format == "channels_first"),
     )
+
+
+def lp_pool(
+    x: Any, windows: Windows, data_format: str, p: float, normalize: bool
+) -> Any:
+    """`(Σ |x|^p)^(1/p)` of each window's taps; the mean's root with `normalize`."""
+    (p_bits,) = struct.unpack("<q", struct.pack("<d", p))
+    return _blending_pool(
+        x,
+        windows,
+        data_format,
+        reduction="lp",
+        p_bits=p_bits,
+        divisor_override=0.0 if normalize else 1.0,
+    )
+
+
+def stochastic_pool(x: Any, windows: Windows, data_format: str, seed: Any) -> Any:
+    """A tap drawn by weight max(x, 0), or without a seed the expectation of that."""
+    if seed is None:
+        return _blending_pool(x, windows, data_format, reduction="expectation")
+    seed = [tf.cast(seed, tf.int64)]
+    return _selecting_pool(x, windows, data_format, reduction="stochastic", seed=seed)[
+        0
+    ]
+
+
+def fractional_regions(
+    size: Any, count: Any, rows: Any, seed: Any, pseudo_random: bool, axis: int
+) -> Any:
+    """Draws the edges of one axis's regions; as `portable_random.fractional_regions`.
+
+    The bits are those of the seed, the row and the axis alone.
+    """
+    if seed is None:  # nothing to draw
+        return portable_random.fractional_regions(
+            size, count, rows, seed, pseudo_random, axis
+        )
+    numbers = (size, count, rows)
+    if not all(isinstance(number, int) for number in numbers):
+        numbers = tf.stack([tf.cast(number, tf.int64) for number in numbers])
+    return _op("FractionalRegions")(
+        seed=tf.cast(seed, tf.int64),
+        draw=tf.convert_to_tensor(numbers, tf.int64),
+        pseudo_random=pseudo_random,
+        axis=axis,
+    )
+
+
+def _selecting_pool(
+    x: Any,
+    windows: Windows,
+    data_format: str,
+    seed: Any = (),
+    taps_are_read: bool = False,
+    **attributes: Any,
+) -> Any:
+    channels_first = data_format == "channels_first"
+    max_taps = windows.max_taps(_spatial(x.shape, channels_first))
+    small = max_taps is not None and max_taps <= _MOST_TAPS_OF_A_BYTE
+    return _op("SelectingPool")(
+        x=x,
+        seed=seed,
+        Tap=tf.uint8 if small else tf.int32,
+        # A hint for XLA: a gradient will read the taps.
+        taps_are_read=taps_are_read or record.could_possibly_record(),
+        **attributes,
+        **_window_arguments(windows, channels_first),
+    )
+
+
+def _blending_pool(
+    x: Any, windows: Windows, data_format: str, **attributes: Any
+) -> Any:
+    arguments = _window_arguments(windows, data_format == "channels_first")
+    return _op("BlendingPool")(x=x, **attributes, **arguments)
+
+
+def _window_arguments(windows: Windows, channels_first: bool) -> dict[str, Any]:
+    """The ops' arguments that say where the windows fall."""
+    if isinstance(windows, Regions):
+        return {
+            "geometry": "regions",
+            "window": [1] * windows.rank,
+            "overlapping": windows.overlapping,
+            "channels_first": channels_first,
+            "regions": [tf.cast(edges, tf.int64) for edges in windows.edges],
+        }
+    return {**_attributes(windows, channels_first), "regions": []}
 
 
 @functools.lru_cache(maxsize=1024)
 def _attributes(windows: Windows, channels_first: bool) -> dict[str, Any]:
-    """The ops' attributes that say where the windows fall."""
     if isinstance(windows, AdaptiveWindows):
         return {
             "geometry": "adaptive",
@@ -88,6 +185,24 @@ def _attributes(windows: Windows, channels_first: bool) -> dict[str, Any]:
         return {**attributes, "padding": windows.padding.upper()}
     pads = [side for pair in windows.padding for side in pair]
     return {**attributes, "padding": "EXPLICIT", "pads": pads}
+
+
+def _windows_of(attributes: dict[str, Any]) -> Windows:
+    """The windows that `_attributes` made these of."""
+    if attributes["geometry"] == b"adaptive":
+        sizes = attributes["window"]
+        return AdaptiveWindows(tuple(None if size < 0 else size for size in sizes))
+    padding = attributes["padding"].decode().lower()
+    if padding == "explicit":
+        pads = attributes["pads"]
+        padding = tuple(zip(pads[::2], pads[1::2], strict=True))
+    return SlidingWindows(
+        tuple(attributes["window"]),
+        tuple(attributes["strides"]),
+        tuple(attributes["dilations"]),
+        padding,
+        attributes["ceil_mode"],
+    )
 
 
 @functools.cache
@@ -119,41 +234,91 @@ def _taken_from(op: tf.Operation, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: op.get_attr(name) for name in names}
 
 
+def _windows_taken_from(op: tf.Operation) -> dict[str, Any]:
+    """The arguments of an op that say where its windows fall; regions come last."""
+    count = op.get_attr("num_regions")
+    regions = list(op.inputs[len(op.inputs) - count :])
+    return {**_taken_from(op, _WINDOW_ATTRIBUTES), "regions": regions}
+
+
+def _with_nones(op: tf.Operation, *gradients: Any) -> list[Any]:
+    """These gradients for the first inputs, and none for the others."""
+    return [*gradients, *[None] * (len(op.inputs) - len(gradients))]
+
+
 @tf.RegisterGradient("KerasPooling>SelectingPool")
 def _selecting_pool_gradient(op: tf.Operation, dy: Any, _: Any) -> Any:
-    attributes = _taken_from(op, _WINDOW_ATTRIBUTES)
-    size = _sizes(op.inputs[0], attributes["channels_first"])
-    return _op("SelectingPoolGrad")(dy=dy, taps=op.outputs[1], size=size, **attributes)
+    arguments = _windows_taken_from(op)
+    size = _sizes(op.inputs[0], arguments["channels_first"])
+    dx = _op("SelectingPoolGrad")(dy=dy, taps=op.outputs[1], size=size, **arguments)
+    return _with_nones(op, dx)
 
 
 @tf.RegisterGradient("KerasPooling>SelectingPoolGrad")
 def _selecting_pool_grad_gradient(op: tf.Operation, ddx: Any) -> Any:
     # dx is linear in dy: what comes back to dy is the tap that won.
-    attributes = _taken_from(op, _WINDOW_ATTRIBUTES)
-    ddy = _op("SelectingPoolPick")(x=ddx, taps=op.inputs[1], **attributes)
-    return ddy, None, None
+    arguments = _windows_taken_from(op)
+    ddy = _op("SelectingPoolPick")(x=ddx, taps=op.inputs[1], **arguments)
+    return _with_nones(op, ddy)
 
 
 @tf.RegisterGradient("KerasPooling>SelectingPoolPick")
 def _selecting_pool_pick_gradient(op: tf.Operation, dy: Any) -> Any:
-    attributes = _taken_from(op, _WINDOW_ATTRIBUTES)
-    size = _sizes(op.inputs[0], attributes["channels_first"])
-    dx = _op("SelectingPoolGrad")(dy=dy, taps=op.inputs[1], size=size, **attributes)
-    return dx, None
+    arguments = _windows_taken_from(op)
+    size = _sizes(op.inputs[0], arguments["channels_first"])
+    dx = _op("SelectingPoolGrad")(dy=dy, taps=op.inputs[1], size=size, **arguments)
+    return _with_nones(op, dx)
 
 
 @tf.RegisterGradient("KerasPooling>BlendingPool")
 def _blending_pool_gradient(op: tf.Operation, dy: Any) -> Any:
-    attributes = _taken_from(op, _WINDOW_ATTRIBUTES + _AVERAGE_ATTRIBUTES)
-    size = _sizes(op.inputs[0], attributes["channels_first"])
-    return _op("BlendingPoolGrad")(dy=dy, size=size, **attributes)
+    x = op.inputs[0]
+    attributes = _taken_from(op, _BLENDING_ATTRIBUTES)
+    if attributes["reduction"] == b"expectation":
+        return _with_nones(op, _composed_gradient(op, x, dy))
+    arguments = _windows_taken_from(op)
+    dx = _op("BlendingPoolGrad")(
+        dy=dy,
+        size=_sizes(x, arguments["channels_first"]),
+        saved=[] if attributes["reduction"] == b"avg" else [x, op.outputs[0]],
+        **attributes,
+        **arguments,
+    )
+    return _with_nones(op, dx)
 
 
 @tf.RegisterGradient("KerasPooling>BlendingPoolGrad")
 def _blending_pool_grad_gradient(op: tf.Operation, ddx: Any) -> Any:
-    # dx is linear in dy, and its adjoint is the average itself.
-    attributes = _taken_from(op, _WINDOW_ATTRIBUTES + _AVERAGE_ATTRIBUTES)
-    return _op("BlendingPool")(x=ddx, **attributes), None
+    attributes = _taken_from(op, _BLENDING_ATTRIBUTES)
+    if attributes["reduction"] == b"avg":
+        # dx is linear in dy, and its adjoint is the average itself.
+        arguments = _windows_taken_from(op)
+        ddy = _op("BlendingPool")(x=ddx, **attributes, **arguments)
+        return _with_nones(op, ddy)
+    dy, _, x = op.inputs[:3]
+    with tf.GradientTape() as tape:
+        tape.watch([dy, x])
+        dx = _composed_gradient(op, x, dy)
+    # By way of x, y has its share in the second of these.
+    ddy, through_x = tape.gradient(dx, [dy, x], output_gradients=ddx)
+    return _with_nones(op, ddy, None, through_x)
+
+
+def _composed_gradient(op: tf.Operation, x: Any, dy: Any) -> Any:
+    """The gradient of a blending op by the portable path, to be differentiated on."""
+    attributes = _taken_from(op, _WINDOW_ATTRIBUTES)
+    windows = _windows_of(attributes)
+    data_format = "channels_first" if attributes["channels_first"] else "channels_last"
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        if op.get_attr("reduction") == b"expectation":
+            y = portable.stochastic_pool(x, windows, data_format, None)
+        else:
+            p = struct.unpack("<d", struct.pack("<q", op.get_attr("p_bits")))[0]
+            normalize = op.get_attr("divisor_override") == 0.0
+            y = portable.lp_pool(x, windows, data_format, p, normalize)
+    return tape.gradient(y, x, output_gradients=dy)
 
 
 tf.no_gradient("KerasPooling>TapIndices")
+tf.no_gradient("KerasPooling>FractionalRegions")

@@ -40,6 +40,7 @@ class _Outcome:
     symbols: ctypes.CDLL | None = None
     problem: str = ""  # why there are no ops: the portable path serves instead
     bad_target: str = ""  # KERAS_POOLING_TARGET names no target: always an error
+    xla_problem: str = ""  # why XLA cannot compile them: the portable path serves there
     warned: bool = False
 
 
@@ -67,19 +68,7 @@ def load() -> ModuleType | None:
     if outcome.bad_target:
         raise ValueError(outcome.bad_target)
     if outcome.problem:
-        if _is_set("KERAS_POOLING_REQUIRE_COMPILED"):
-            raise RuntimeError(
-                f"{outcome.problem} KERAS_POOLING_REQUIRE_COMPILED=1 forbids "
-                f"the portable path. To mend it: {REBUILD_COMMAND}."
-            )
-        with _lock:
-            first, outcome.warned = not outcome.warned, True
-        if first:
-            warnings.warn(
-                f"{outcome.problem} The slower portable path is used instead. "
-                f"To mend it: {REBUILD_COMMAND}.",
-                stacklevel=2,
-            )
+        _fall_back(outcome, outcome.problem)
     return None
 
 
@@ -100,11 +89,19 @@ def use_compiled(x: Any) -> bool:
 
     Returns:
         True on Keras's TensorFlow backend, outside `force_portable()`, where the
-        library loads and `x` is not on a GPU.
+        library loads and `x` is not on a GPU. Inside XLA (`jit_compile=True`) the part
+        of it that XLA needs must load too; where it does not, the first call warns.
+
+    Raises:
+        RuntimeError: Either does not load and `KERAS_POOLING_REQUIRE_COMPILED=1`.
     """
-    if _portable_here.get() or not _wanted() or _on_gpu(x) or _inside_xla():
+    if _portable_here.get() or not _wanted() or _on_accelerator(x) or load() is None:
         return False
-    return load() is not None
+    outcome = _loaded()
+    if outcome.xla_problem and _inside_xla():
+        _fall_back(outcome, outcome.xla_problem)
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -184,12 +181,37 @@ def _attempt() -> _Outcome:
         ops = tf.load_op_library(str(path))
         symbols = ctypes.CDLL(str(path))
     except (tf.errors.OpError, OSError) as error:
-        reason = str(error).splitlines()[0]
         return _Outcome(
             problem=f"keras_pooling: its compiled ops ({versions}) do not load: "
-            f"{reason}."
+            f"{_first_line(error)}."
         )
-    return _Outcome(ops, symbols, bad_target=_text(symbols.KerasPoolingTargetError))
+    outcome = _Outcome(ops, symbols, bad_target=_text(symbols.KerasPoolingTargetError))
+    # Not every build of one TensorFlow version has all that this second library needs.
+    try:
+        tf.load_library(str(path.with_name("_keras_pooling_xla.so")))
+    except (tf.errors.OpError, OSError) as error:
+        outcome.xla_problem = (
+            f"keras_pooling: inside XLA (jit_compile=True) its compiled ops "
+            f"({versions}) cannot be used: {_first_line(error)}."
+        )
+    return outcome
+
+
+def _fall_back(outcome: _Outcome, problem: str) -> None:
+    """Warns, once, that the portable path serves; raises where that is forbidden."""
+    if _is_set("KERAS_POOLING_REQUIRE_COMPILED"):
+        raise RuntimeError(
+            f"{problem} KERAS_POOLING_REQUIRE_COMPILED=1 forbids the portable path. "
+            f"To mend it: {REBUILD_COMMAND}."
+        )
+    with _lock:
+        first, outcome.warned = not outcome.warned, True
+    if first:
+        warnings.warn(
+            f"{problem} The slower portable path is used instead. "
+            f"To mend it: {REBUILD_COMMAND}.",
+            stacklevel=3,
+        )
 
 
 def _build_record() -> ModuleType | None:
@@ -223,8 +245,12 @@ def _text(function: Any) -> str:
     return (function() or b"").decode()
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
 def _inside_xla() -> bool:
-    """Tells whether a function is being traced for XLA, which cannot run the ops."""
+    """Tells whether a function is being traced for XLA."""
     import tensorflow as tf
     from tensorflow.python.ops import control_flow_util
 
@@ -234,13 +260,13 @@ def _inside_xla() -> bool:
     return control_flow_util.GraphOrParentsInXlaContext(graph)
 
 
-def _on_gpu(x: Any) -> bool:
+def _on_accelerator(x: Any) -> bool:
     device = str(getattr(x, "device", "") or "").upper()
-    if "GPU" in device:
+    if "GPU" in device or "TPU" in device:
         return True
     if "CPU" in device:
         return False
     # Not placed yet (inside a graph): TensorFlow places it on a GPU if it may use one.
     import tensorflow as tf
 
-    return bool(tf.config.get_visible_devices("GPU"))
+    return any(tf.config.get_visible_devices(kind) for kind in ("GPU", "TPU"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -30,7 +31,7 @@ def run(
     call: str,
     function: str,
     x: Tensor,
-    windows: arguments.SlidingWindows | arguments.AdaptiveWindows,
+    windows: arguments.Windows,
     data_format: str,
     keepdims: bool = True,
     **options: Any,
@@ -49,7 +50,7 @@ def run(
     Raises:
         ValueError: if the windows do not fit the input, or its dtype is not pooled.
     """
-    shape = arguments.pooled_shape(call, windows, _static_shape(call, x), data_format)
+    shape = arguments.pooled_shape(call, windows, static_shape(call, x), data_format)
     dtype, inner_dtype = _dtypes(call, function, x)
     axes = (1, 2) if data_format == "channels_last" else (2, 3)
     axes = tuple(range(axes[0], axes[0] + windows.rank))
@@ -70,13 +71,16 @@ def run(
         return y
 
     x = keras.ops.cast(x, inner_dtype)
-    y = getattr(_floor(x), function)(x, windows, data_format, **options)
+    if function == "lp_pool" and options["p"] == math.inf:  # the greatest |x|
+        x, function, options = keras.ops.abs(x), "max_pool", {}
+    y = getattr(floor(x), function)(x, windows, data_format, **options)
     if options.get("return_indices"):
         return finish(y[0], dtype), finish(y[1])
     return finish(y, dtype)
 
 
-def _floor(x: Tensor) -> ModuleType:
+def floor(x: Tensor) -> ModuleType:
+    """The module that pools this tensor: compiled or portable."""
     if library.use_compiled(x):
         from keras_pooling.ops import compiled
 
@@ -84,7 +88,8 @@ def _floor(x: Tensor) -> ModuleType:
     return portable
 
 
-def _static_shape(call: str, x: Tensor) -> tuple[int | None, ...]:
+def static_shape(call: str, x: Tensor) -> tuple[int | None, ...]:
+    """The shape with None for what is not known; the rank must be."""
     try:
         return tuple(x.shape)
     except ValueError:  # TensorFlow's word for a tensor of unknown rank
@@ -141,7 +146,7 @@ class StatelessPooling(keras.Operation):
 _PUBLIC: dict[str, Callable] = {}
 
 
-def _public(function: Callable) -> Callable:
+def public(function: Callable) -> Callable:
     """Gives a function what all of them share.
 
     Anything that Keras makes a tensor of is accepted, `data_format=None` becomes
@@ -170,7 +175,7 @@ def _public(function: Callable) -> Callable:
     return call
 
 
-@_public
+@public
 def max_pool(
     x: Tensor,
     pool_size: int | tuple,
@@ -209,14 +214,14 @@ def max_pool(
     call = "max_pool"
     ceil_mode = arguments.flag(call, "ceil_mode", ceil_mode)
     return_indices = arguments.flag(call, "return_indices", return_indices)
-    rank = arguments.check_rank(call, _static_shape(call, x))
+    rank = arguments.check_rank(call, static_shape(call, x))
     windows = arguments.sliding_windows(
         call, rank, pool_size, strides, padding, dilation_rate, ceil_mode
     )
     return run(call, call, x, windows, data_format, return_indices=return_indices)
 
 
-@_public
+@public
 def avg_pool(
     x: Tensor,
     pool_size: int | tuple,
@@ -255,7 +260,7 @@ def avg_pool(
             [2.5]]], dtype=float32)
     """
     call = "avg_pool"
-    rank = arguments.check_rank(call, _static_shape(call, x))
+    rank = arguments.check_rank(call, static_shape(call, x))
     windows = arguments.sliding_windows(
         call, rank, pool_size, strides, padding, dilation_rate, ceil_mode
     )
@@ -270,7 +275,53 @@ def avg_pool(
     )
 
 
-@_public
+@public
+def lp_pool(
+    x: Tensor,
+    pool_size: int | tuple,
+    strides: int | tuple | None = None,
+    padding: str | int | tuple = "valid",
+    data_format: str | None = None,
+    *,
+    p: float = 2.0,
+    normalize: bool = False,
+    dilation_rate: int | tuple = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """`(Σ |x|^p)^(1/p)` of each window's taps. `keras_pooling.LpPool` says it in full.
+
+    Args:
+        x: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        p: real number > 0; `math.inf` gives the greatest |x|.
+        normalize: whether the sum is divided by the number of taps in the input.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: whether a last, clipped window is kept.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed or the windows do not fit.
+
+    Example:
+
+    >>> keras.ops.convert_to_numpy(kp.ops.lp_pool([[[3.], [-4.], [6.], [8.]]], 2))
+    array([[[ 5.],
+            [10.]]], dtype=float32)
+    """
+    call = "lp_pool"
+    rank = arguments.check_rank(call, static_shape(call, x))
+    windows = arguments.sliding_windows(
+        call, rank, pool_size, strides, padding, dilation_rate, ceil_mode
+    )
+    return run(call, call, x, windows, data_format, **lp_options(call, p, normalize))
+
+
+@public
 def global_max_pool(
     x: Tensor, data_format: str | None = None, keepdims: bool = False
 ) -> Tensor:
@@ -295,7 +346,7 @@ def global_max_pool(
     return run_global("global_max_pool", "max_pool", x, data_format, keepdims)
 
 
-@_public
+@public
 def global_avg_pool(
     x: Tensor, data_format: str | None = None, keepdims: bool = False
 ) -> Tensor:
@@ -320,10 +371,57 @@ def global_avg_pool(
     return run_global("global_avg_pool", "avg_pool", x, data_format, keepdims)
 
 
+@public
+def global_lp_pool(
+    x: Tensor,
+    data_format: str | None = None,
+    keepdims: bool = False,
+    *,
+    p: float = 2.0,
+    normalize: bool = False,
+) -> Tensor:
+    """`(Σ |x|^p)^(1/p)` of each channel.
+
+    Args:
+        x: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: whether the spatial axes stay, with length 1.
+        p: real number > 0; `math.inf` gives the greatest |x|.
+        normalize: whether the sum is divided by the number of elements.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed or a spatial axis is empty.
+
+    Example:
+
+    >>> keras.ops.convert_to_numpy(kp.ops.global_lp_pool([[[3.], [0.], [-4.]]]))
+    array([[5.]], dtype=float32)
+    """
+    call = "global_lp_pool"
+    options = lp_options(call, p, normalize)
+    return run_global(call, "lp_pool", x, data_format, keepdims, **options)
+
+
 def run_global(
-    call: str, function: str, x: Tensor, data_format: str, keepdims: bool
+    call: str,
+    function: str,
+    x: Tensor,
+    data_format: str,
+    keepdims: bool,
+    **options: Any,
 ) -> Any:
     """Runs a function over one window per channel: the whole plane."""
-    rank = arguments.check_rank(call, _static_shape(call, x))
+    rank = arguments.check_rank(call, static_shape(call, x))
     windows = arguments.AdaptiveWindows((1,) * rank)
-    return run(call, function, x, windows, data_format, keepdims)
+    return run(call, function, x, windows, data_format, keepdims, **options)
+
+
+def lp_options(call: str, p: Any, normalize: Any) -> dict[str, Any]:
+    """The arguments that Lp pooling adds to those of its windows."""
+    return {
+        "p": arguments.exponent(call, p),
+        "normalize": arguments.flag(call, "normalize", normalize),
+    }

@@ -1,40 +1,52 @@
 """Pooling composed of keras.ops, for every backend; knows no layer and no C++.
 
-One spatial axis is pooled at a time, the last one first: the first greatest of each
-row, then the first greatest of those, is the first in row-major order.
+Max, average and Lp pool one spatial axis at a time, the last one first: the first
+greatest of each row, then the first greatest of those, is the first in row-major order.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_pooling.arguments import AdaptiveWindows, SlidingWindows, index_dtype
+from keras_pooling.arguments import Windows
+from keras_pooling.ops.portable_random import fractional_regions, uniform
+from keras_pooling.ops.portable_spans import (
+    Spans,
+    along,
+    every_tap,
+    flat_positions,
+    gather,
+    slices,
+    spans_of,
+    spatial_axes,
+)
 
-Windows = SlidingWindows | AdaptiveWindows
-
-# Sliding windows at most this wide are folded slice by slice. It needs less memory than
-# gathering their taps, and its gradient does not scatter.
-_WIDEST_FOLD = 64
+__all__ = ["avg_pool", "fractional_regions", "lp_pool", "max_pool", "stochastic_pool"]
 
 
 def max_pool(
     x: Any, windows: Windows, data_format: str, return_indices: bool = False
 ) -> Any:
     """Greatest tap of each window: the first NaN, else the first greatest."""
-    axes = _spatial_axes(windows, data_format)
-    wide = _widened(x)  # the values fit either; the gradient sums in the wider
-    carried = (wide, _flat_positions(x, axes)) if return_indices else (wide,)
-    for i, axis in reversed(list(enumerate(axes))):
-        spans = _spans(windows, i, ops.shape(x)[axis])
-        pool = _fold_max if spans.narrow else _reduce_max
-        carried = pool(carried, axis, spans)
-    y = ops.cast(carried[0], x.dtype)
-    return (y, carried[1]) if return_indices else y
+
+    def pool(x: Any, data_format: str) -> Any:
+        axes = spatial_axes(windows, data_format)
+        wide = _widened(x)  # the values fit either; the gradient sums in the wider
+        carried = (wide, flat_positions(x, axes)) if return_indices else (wide,)
+        for i, axis in reversed(list(enumerate(axes))):
+            spans = spans_of(windows, i, ops.shape(x)[axis])
+            reduce = _fold_max if spans.narrow else _reduce_max
+            carried = reduce(carried, axis, spans)
+        y = ops.cast(carried[0], x.dtype)
+        return (y, carried[1]) if return_indices else y
+
+    return _by_rows(pool, x, windows, data_format)
 
 
 def avg_pool(
@@ -45,15 +57,55 @@ def avg_pool(
     divisor_override: int | None = None,
 ) -> Any:
     """Sum of each window's taps over their number; halves are summed in float32."""
-    total = _widened(x)
-    counts = 1
-    for i, axis in reversed(list(enumerate(_spatial_axes(windows, data_format)))):
-        spans = _spans(windows, i, ops.shape(x)[axis])
-        total = _sum(total, axis, spans)
-        count = spans.padded_count if count_include_pad else spans.count
-        count = ops.cast(ops.convert_to_tensor(count), total.dtype)
-        counts = counts * _along(count, axis, len(x.shape))
-    return ops.cast(total / (divisor_override or counts), x.dtype)
+
+    def pool(x: Any, data_format: str) -> Any:
+        total, counts = _sum(_widened(x), windows, data_format, count_include_pad)
+        return ops.cast(total / (divisor_override or counts), x.dtype)
+
+    return _by_rows(pool, x, windows, data_format)
+
+
+def lp_pool(
+    x: Any, windows: Windows, data_format: str, p: float, normalize: bool
+) -> Any:
+    """`(Σ |x|^p)^(1/p)`, or of the mean; its slope is 0 where it or x is 0."""
+
+    def pool(x: Any, data_format: str) -> Any:
+        powers = _power(_widened(x), p)
+        total, counts = _sum(powers, windows, data_format)
+        return ops.cast(_root(total / counts if normalize else total, p), x.dtype)
+
+    return _by_rows(pool, x, windows, data_format)
+
+
+def stochastic_pool(x: Any, windows: Windows, data_format: str, seed: Any) -> Any:
+    """A tap drawn by weight max(x, 0), or without a seed the expectation of that."""
+
+    def pool(x: Any, data_format: str) -> Any:
+        taps, inside = every_tap(_widened(x), windows, data_format)
+        if seed is None:
+            return ops.cast(_expected_tap(taps, inside), x.dtype)
+        return ops.cast(_drawn_tap(taps, inside, seed), x.dtype)
+
+    return _by_rows(pool, x, windows, data_format)
+
+
+def _by_rows(pool: Callable, x: Any, windows: Windows, data_format: str) -> Any:
+    """Pools; regions of each channel are those of a sample that has one channel."""
+    if getattr(windows, "regions_per", "batch") != "channel":
+        return pool(x, data_format)
+    if data_format == "channels_last":
+        x = ops.moveaxis(x, -1, 1)
+    batch, channels, *sizes = ops.shape(x)
+    outputs = pool(
+        ops.reshape(x, (batch * channels, 1, *sizes)), data_format="channels_first"
+    )
+
+    def restore(y: Any) -> Any:
+        y = ops.reshape(y, (batch, channels, *ops.shape(y)[2:]))
+        return ops.moveaxis(y, 1, -1) if data_format == "channels_last" else y
+
+    return keras.tree.map_structure(restore, outputs)
 
 
 def _widened(x: Any) -> Any:
@@ -61,109 +113,32 @@ def _widened(x: Any) -> Any:
     return ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x
 
 
-class _Spans(NamedTuple):
-    """The windows of one axis, each clipped to the input.
-
-    Numbers are integers and vectors (one entry per window) are NumPy arrays, unless
-    the size is only known when a TensorFlow graph runs: then they are tensors.
-    """
-
-    size: Any
-    windows: Any  # how many
-    before: Any  # padding
-    skipped: Any  # vector: taps that fall before the input
-    first: Any  # vector: position of the first tap inside
-    count: Any  # vector: taps inside
-    padded_count: Any  # vector: taps inside the padded input
-    stride: int = 0
-    step: int = 1  # from tap to tap
-    taps: int = 0  # of a whole window
-    narrow: bool = False
-    whole: bool = False  # one window, which is the axis
+def _sum(
+    x: Any, windows: Windows, data_format: str, count_include_pad: bool = False
+) -> tuple[Any, Any]:
+    """Sum of each window's taps, and their number."""
+    rank, counts = len(x.shape), 1
+    for i, axis in reversed(list(enumerate(spatial_axes(windows, data_format)))):
+        spans = spans_of(windows, i, ops.shape(x)[axis])
+        if spans.narrow:
+            first, *others = slices(x, axis, spans)
+            x = sum(others, start=first)
+        else:
+            taps, inside = gather(x, axis, spans)
+            x = ops.sum(ops.where(inside, taps, 0), axis=axis + 1)
+        count = spans.padded_count if count_include_pad else spans.count
+        count = ops.cast(ops.convert_to_tensor(count), x.dtype)
+        counts = counts * along(count, axis, rank, spans.per_sample)
+    return x, counts
 
 
-def _spans(windows: Windows, i: int, size: Any) -> _Spans:
-    static = isinstance(size, int)
-    numbers = np if static else ops
-    if not static:
-        size = ops.cast(size, "int64")
-    if isinstance(windows, AdaptiveWindows):
-        n = size if windows.output_size[i] is None else windows.output_size[i]
-        window = numbers.arange(n, dtype="int64")
-        first = window * size // n
-        count = -(-(window + 1) * size // n) - first
-        whole = windows.output_size[i] == 1
-        return _Spans(size, n, 0, 0, first, count, count, whole=whole)
-    minimum, maximum = (min, max) if static else (ops.minimum, ops.maximum)
-    n, before, after = windows.axis(i, size, minimum, maximum)
-    if not static:
-        n = _positive_when_run(n)
-    taps, stride = windows.pool_size[i], windows.strides[i]
-    step = windows.dilation_rate[i]
-    start = numbers.arange(n, dtype="int64") * stride - before
-    skipped = (numbers.maximum(-start, 0) + step - 1) // step
-    first = start + skipped * step
-    count = numbers.minimum(taps - skipped, (size - 1 - first) // step + 1)
-    padded_count = numbers.minimum(taps, (size + after - 1 - start) // step + 1)
-    if not static:
-        count = _positive_when_run(count)
-    narrow = windows.extents[i] <= _WIDEST_FOLD
-    return _Spans(
-        size, n, before, skipped, first, count, padded_count, stride, step, taps, narrow
-    )
-
-
-def _positive_when_run(number: Any) -> Any:
-    # Only a TensorFlow graph has sizes that are not known while it is made.
-    import tensorflow as tf
-
-    message = "keras_pooling: a window does not fit the input. Use a smaller pool_size."
-    check = tf.debugging.assert_positive(number, message)
-    with tf.control_dependencies([check]):
-        return tf.identity(number)
-
-
-def _slices(x: Any, axis: int, spans: _Spans) -> list[Any]:
-    """Tap j of all windows, for each j; zeros where it is not inside."""
-    length = (spans.windows - 1) * spans.stride + 1
-    after = length + (spans.taps - 1) * spans.step - spans.before - spans.size
-    static = isinstance(spans.size, int)
-    after = max(after, 0) if static else ops.maximum(after, 0)
-    if not static or (spans.before, after) != (0, 0):
-        pads = [(0, 0)] * len(x.shape)
-        pads[axis] = (spans.before, after)
-        x = ops.pad(x, pads)
-    leading = (slice(None),) * axis
-    firsts = [j * spans.step for j in range(spans.taps)]
-    return [x[(*leading, slice(j, j + length, spans.stride))] for j in firsts]
-
-
-def _gather(x: Any, axis: int, spans: _Spans) -> tuple[Any, Any]:
-    """The taps of each window along a new axis after `axis`, and which are inside."""
-    numbers = np if isinstance(spans.size, int) else ops
-    tap = numbers.arange(numbers.max(spans.count), dtype="int64")
-    inside = _along(tap < spans.count[:, None], axis, len(x.shape) + 1)
-    if spans.whole:
-        return ops.expand_dims(x, axis), inside
-    position = spans.first[:, None] + tap * spans.step
-    return ops.take(x, numbers.minimum(position, spans.size - 1), axis), inside
-
-
-def _sum(x: Any, axis: int, spans: _Spans) -> Any:
-    if spans.narrow:
-        first, *others = _slices(x, axis, spans)
-        return sum(others, start=first)
-    taps, inside = _gather(x, axis, spans)
-    return ops.sum(ops.where(inside, taps, 0), axis=axis + 1)
-
-
-def _fold_max(carried: tuple, axis: int, spans: _Spans) -> tuple:
+def _fold_max(carried: tuple, axis: int, spans: Spans) -> tuple:
     """Pools `carried[0]`; the other tensors follow its choice of taps."""
-    taps = zip(*(_slices(tensor, axis, spans) for tensor in carried), strict=True)
+    taps = zip(*(slices(tensor, axis, spans) for tensor in carried), strict=True)
     best, found = None, None
     for j, tap in enumerate(taps):
         inside = (spans.skipped <= j) & (j < spans.skipped + spans.count)
-        inside = _along(inside, axis, len(tap[0].shape))
+        inside = along(inside, axis, len(tap[0].shape))
         if best is None:
             best, found = tap, inside
             continue
@@ -173,23 +148,28 @@ def _fold_max(carried: tuple, axis: int, spans: _Spans) -> tuple:
     return best
 
 
-def _reduce_max(carried: tuple, axis: int, spans: _Spans) -> tuple:
+def _reduce_max(carried: tuple, axis: int, spans: Spans) -> tuple:
     """As `_fold_max`, by a reduction over gathered taps."""
-    x, inside = _gather(carried[0], axis, spans)
-    is_nan = (x != x) & inside
+    x, inside = gather(carried[0], axis, spans)
+    is_nan, greatest = _greatest(x, inside, axis + 1)
     some_nan = ops.any(is_nan, axis=axis + 1, keepdims=True)
-    lowest = ops.convert_to_tensor(_lowest(x.dtype), dtype=x.dtype)
-    candidates = ops.where(inside & ~is_nan, x, lowest)
-    # With an initial value, an empty batch has a maximum too.
-    greatest = ops.max(candidates, axis=axis + 1, keepdims=True, initial=lowest)
     chosen = ops.where(some_nan, is_nan, inside & (x == greatest))
     # argmax promises the first of equals on every backend for integers alone.
     first = ops.argmax(ops.cast(chosen, "int32"), axis=axis + 1, keepdims=True)
-    taps = (x, *(_gather(tensor, axis, spans)[0] for tensor in carried[1:]))
+    taps = (x, *(gather(tensor, axis, spans)[0] for tensor in carried[1:]))
     return tuple(
         ops.squeeze(ops.take_along_axis(tensor, first, axis=axis + 1), axis + 1)
         for tensor in taps
     )
+
+
+def _greatest(taps: Any, inside: Any, axis: int) -> tuple[Any, Any]:
+    """Which taps are NaN, and the greatest of the others."""
+    is_nan = (taps != taps) & inside
+    lowest = ops.convert_to_tensor(_lowest(taps.dtype), dtype=taps.dtype)
+    numbers = ops.where(inside & ~is_nan, taps, lowest)
+    # With an initial value, an empty batch has a maximum too.
+    return is_nan, ops.max(numbers, axis=axis, keepdims=True, initial=lowest)
 
 
 def _beats(new: Any, best: Any) -> Any:
@@ -201,29 +181,66 @@ def _lowest(dtype: Any) -> Any:
     return -math.inf if "float" in dtype else np.iinfo(dtype).min
 
 
-def _spatial_axes(windows: Windows, data_format: str) -> list[int]:
-    first = 1 if data_format == "channels_last" else 2
-    return list(range(first, first + windows.rank))
+# A power has no slope at 0, or an infinite one, where its exponent is at most 1, and in
+# a gradient of a gradient at higher ones too. There the branch that is not taken must
+# see another number than 0, since 0 times its infinite slope would be NaN.
 
 
-def _along(numbers: Any, axis: int, rank: int) -> Any:
-    """Shapes `numbers`, one or two axes of them, to broadcast from `axis` on."""
-    numbers = ops.convert_to_tensor(numbers)
-    last = axis + len(numbers.shape)
-    for _ in range(axis):
-        numbers = ops.expand_dims(numbers, 0)
-    for _ in range(rank - last):
-        numbers = ops.expand_dims(numbers, -1)
-    return numbers
+def _power(x: Any, p: float) -> Any:
+    """`|x|^p`, with slope 0 at 0."""
+    if p == 1:
+        return ops.abs(x)
+    if p == 2:
+        return x * x
+    nonzero = x != 0
+    return ops.where(nonzero, ops.abs(ops.where(nonzero, x, 1)) ** p, 0)
 
 
-def _flat_positions(x: Any, axes: list[int]) -> Any:
-    """For each element, its index in the flattened spatial plane."""
-    dtype = index_dtype([x.shape[axis] for axis in axes])
-    positions = ops.zeros_like(x, dtype=dtype)
-    for axis in axes:
-        size = ops.shape(x)[axis]
-        along = ops.arange(size, dtype=dtype)
-        size = ops.cast(ops.convert_to_tensor(size), dtype)
-        positions = positions * size + _along(along, axis, len(x.shape))
-    return positions
+def _root(x: Any, p: float) -> Any:
+    """`x^(1/p)` of x >= 0, with slope 0 at 0."""
+    if p == 1:
+        return x
+    nonzero = x != 0
+    x = ops.where(nonzero, x, 1)
+    return ops.where(nonzero, ops.sqrt(x) if p == 2 else x ** (1 / p), 0)
+
+
+def _weights(taps: Any, inside: Any) -> Any:
+    """What each tap weighs among those of its window, on the last axis.
+
+    max(x, 0) in units of the greatest; all 1 if none is above 0; with +inf, 1 for each
+    +inf; with NaN, 1 for the first.
+    """
+    is_nan, greatest = _greatest(taps, inside, axis=-1)
+    greatest = ops.stop_gradient(greatest)  # the unit does not change the shares
+    plain = (greatest > 0) & (greatest < math.inf)
+    above = inside & (taps > 0) & plain
+    weights = ops.where(above, taps, 0) / ops.where(plain, greatest, 1)
+    one = ops.ones_like(weights)
+    weights = ops.where(greatest > 0, weights, one)
+    weights = ops.where(
+        greatest == math.inf, ops.where(taps == math.inf, one, 0), weights
+    )
+    nans = ops.cumsum(ops.cast(is_nan, "int32"), axis=-1)
+    is_first_nan = is_nan & (nans == 1)
+    weights = ops.where(nans[..., -1:] > 0, ops.where(is_first_nan, one, 0), weights)
+    return ops.where(inside, weights, 0)
+
+
+def _expected_tap(taps: Any, inside: Any) -> Any:
+    weights = _weights(taps, inside)
+    shares = weights / ops.sum(weights, axis=-1, keepdims=True)
+    # A tap of no weight has no share, even if it is infinite.
+    return ops.sum(shares * ops.where(weights > 0, taps, 0), axis=-1)
+
+
+def _drawn_tap(taps: Any, inside: Any, seed: Any) -> Any:
+    weights = _weights(ops.stop_gradient(taps), inside)
+    running = ops.cumsum(weights, axis=-1)
+    number = uniform((*ops.shape(taps)[:-1], 1), weights.dtype, seed)
+    possible = weights > 0
+    passed = possible & (running > number * running[..., -1:])
+    # The first that passed; if rounding lets none, the first that is possible.
+    score = ops.cast(possible, "int32") + ops.cast(passed, "int32")
+    drawn = ops.argmax(score, axis=-1, keepdims=True)
+    return ops.squeeze(ops.take_along_axis(taps, drawn, axis=-1), -1)

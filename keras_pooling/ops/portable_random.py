@@ -1,0 +1,111 @@
+"""Draws made by keras.random: uniform numbers and fractional regions.
+
+Knows nothing of the tensors that are pooled.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+class _Given(keras.random.SeedGenerator):
+    """A seed that was drawn already: what keras.random takes is a generator."""
+
+    def __init__(self, seed: Any):
+        self._seed = seed
+
+    def next(self, ordered: bool = True) -> Any:
+        return self._seed
+
+
+def uniform(shape: tuple, dtype: Any, seed: Any) -> Any:
+    """Uniform numbers in [0, 1)."""
+    dtype = keras.backend.standardize_dtype(dtype)
+    return keras.random.uniform(shape, dtype=dtype, seed=_Given(seed))
+
+
+def fractional_regions(
+    size: Any, count: Any, rows: Any, seed: Any, pseudo_random: bool, axis: int
+) -> Any:
+    """Draws the edges of `count` regions of one axis, `rows` times.
+
+    Args:
+        size: int or scalar int64 tensor, the length of the axis.
+        count: int or scalar int64 tensor, from 1 to `size`.
+        rows: int or scalar tensor; 1 without a seed.
+        seed: tensor of two integers. None: the middle of what pseudo-random edges can
+            be.
+        pseudo_random: whether the edges are a regular grid from a random offset, or
+            the gaps between them are in random order.
+        axis: which axis; each draws for itself from the same seed.
+
+    Returns:
+        Integer tensor `(rows, count + 1)` whose rows ascend from 0 to `size` by
+        `floor(size / count)` or one more.
+    """
+    if not (isinstance(size, int) and isinstance(count, int)):
+        size, count = _fitting_when_run(size, count)
+    if seed is None:
+        offset = (size + 1) // 2
+        offset = np.array([[offset]]) if isinstance(size, int) else offset[None, None]
+        return ops.cast(pseudo_random_edges(size, count, offset), _integer())
+    # A constant per axis that no two seeds a user is likely to take differ by.
+    axis_words = [(axis + 1) * 0x2545F491 % 2**31, 0]
+    dtype = keras.backend.standardize_dtype(seed.dtype)
+    seed = _Given(ops.bitwise_xor(seed, ops.convert_to_tensor(axis_words, dtype)))
+    if pseudo_random:
+        # The ceiling of size · u, u uniform in (0, 1]: each of 1 … size as often.
+        offset = keras.random.randint((rows, 1), 1, size + 1, _integer(), seed)
+        return pseudo_random_edges(size, count, offset)
+    # Where a uniformly random permutation puts the first of all gaps, the longer ones.
+    order = ops.argsort(
+        keras.random.randint((rows, count), 0, 2**31 - 1, "int32", seed)
+    )
+    longer = ops.cast(order < ops.cast(size % count, order.dtype), _integer())
+    edges = ops.cumsum(longer + ops.cast(size // count, _integer()), axis=-1)
+    return ops.pad(edges, [(0, 0), (1, 0)])
+
+
+def pseudo_random_edges(size: Any, count: Any, offset: Any) -> Any:
+    """Edge i is `ceil((size · i + offset) / count) - ceil(offset / count)`.
+
+    With offset = ceil(size · u) these are the ceilings of a grid of step size / count
+    that u moves. In integers all gaps are floor(size / count) or one more, the first
+    edge is 0 and the last is size, for every offset from 1 to size.
+
+    Args:
+        size: int or scalar int64 tensor.
+        count: int or scalar int64 tensor.
+        offset: integer array or tensor `(rows, 1)`.
+    """
+    numbers = np if isinstance(size, int) and isinstance(count, int) else ops
+    steps = numbers.arange(count + 1, dtype="int64") * size
+    # Split before the offset is added, so that 32 bits do for the sum.
+    whole, part = steps // count, steps % count
+    if not isinstance(offset, np.ndarray):
+        dtype = keras.backend.standardize_dtype(offset.dtype)
+        whole, part = ops.cast(whole, dtype), ops.cast(part, dtype)
+    return whole - (-(part + offset) // count) + (-offset // count)
+
+
+def _integer() -> str:
+    """The widest integer that the backend has in any configuration."""
+    return "int32" if keras.config.backend() == "jax" else "int64"
+
+
+def _fitting_when_run(size: Any, count: Any) -> tuple[Any, Any]:
+    # Only a TensorFlow graph has sizes that are not known while it is made.
+    import tensorflow as tf
+
+    size, count = tf.cast(size, tf.int64), tf.cast(count, tf.int64)
+    message = "keras_pooling: an axis must have at least as many elements as regions."
+    checks = [
+        tf.debugging.assert_positive(count, message),
+        tf.debugging.assert_less_equal(count, size, message),
+    ]
+    with tf.control_dependencies([check for check in checks if check is not None]):
+        return tf.identity(size), tf.identity(count)

@@ -1,0 +1,235 @@
+"""Where each window's taps are, and the taps themselves; knows no reduction."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_pooling.arguments import Windows, index_dtype
+from keras_pooling.windows import AdaptiveWindows, Regions
+
+# Sliding windows at most this wide are cut out slice by slice. It needs less memory
+# than gathering their taps, and its gradient does not scatter.
+_WIDEST_FOLD = 64
+
+
+class Spans(NamedTuple):
+    """The windows of one axis, each clipped to the input.
+
+    Numbers are integers and vectors (one entry per window) are NumPy arrays, unless
+    they are drawn or the size is only known when a TensorFlow graph runs: then they are
+    tensors. Regions of each sample have one row of a matrix in place of a vector.
+    """
+
+    size: Any
+    windows: Any  # how many
+    before: Any  # padding
+    skipped: Any  # vector: taps that fall before the input
+    first: Any  # vector: position of the first tap inside
+    count: Any  # vector: taps inside
+    padded_count: Any  # vector: taps inside the padded input
+    most: Any  # greatest count, or a bound on it
+    stride: int = 0
+    step: int = 1  # from tap to tap
+    taps: int = 0  # of a whole window
+    narrow: bool = False
+    whole: bool = False  # one window, which is the axis
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether each sample has windows of its own."""
+        return len(self.first.shape) == 2
+
+
+def spans_of(windows: Windows, i: int, size: Any) -> Spans:
+    """Lays windows over axis `i` of an input that is `size` long there."""
+    static = isinstance(size, int)
+    numbers = np if static else ops
+    if not static:
+        size = ops.cast(size, "int64")
+    if isinstance(windows, Regions):
+        return _region_spans(windows, i, size)
+    if isinstance(windows, AdaptiveWindows):
+        n = size if windows.output_size[i] is None else windows.output_size[i]
+        window = numbers.arange(n, dtype="int64")
+        first = window * size // n
+        count = -(-(window + 1) * size // n) - first
+        whole = windows.output_size[i] == 1
+        most = numbers.max(count)
+        return Spans(size, n, 0, 0, first, count, count, most, whole=whole)
+    minimum, maximum = (min, max) if static else (ops.minimum, ops.maximum)
+    n, before, after = windows.axis(i, size, minimum, maximum)
+    if not static:
+        n = _positive_when_run(n)
+    taps, stride = windows.pool_size[i], windows.strides[i]
+    step = windows.dilation_rate[i]
+    start = numbers.arange(n, dtype="int64") * stride - before
+    skipped = (numbers.maximum(-start, 0) + step - 1) // step
+    first = start + skipped * step
+    count = numbers.minimum(taps - skipped, (size - 1 - first) // step + 1)
+    padded_count = numbers.minimum(taps, (size + after - 1 - start) // step + 1)
+    if not static:
+        count = _positive_when_run(count)
+    return Spans(
+        size,
+        n,
+        before,
+        skipped,
+        first,
+        count,
+        padded_count,
+        numbers.max(count),
+        stride,
+        step,
+        taps,
+        narrow=windows.extents[i] <= _WIDEST_FOLD,
+    )
+
+
+def _region_spans(regions: Regions, i: int, size: Any) -> Spans:
+    edges, most = regions.edges[i], regions.largest[i]
+    if most is None and keras.config.backend() == "tensorflow":
+        edges = _ascending_when_run(edges, size)
+    first, end = edges[:, :-1], edges[:, 1:]
+    if regions.overlapping:
+        end = ops.minimum(end + 1, ops.cast(size, end.dtype))
+    count = end - first
+    if regions.regions_per == "batch":
+        first, count = first[0], count[0]
+    if most is None:
+        # Only a TensorFlow graph can make tensors whose shape depends on values.
+        dynamic = keras.config.backend() == "tensorflow"
+        most = ops.max(count, initial=1) if dynamic else size
+    n = ops.shape(first)[-1]
+    return Spans(size, n, 0, 0, first, count, count, most)
+
+
+def _positive_when_run(number: Any) -> Any:
+    # Only a TensorFlow graph has sizes that are not known while it is made.
+    import tensorflow as tf
+
+    message = "keras_pooling: a window does not fit the input. Use a smaller pool_size."
+    check = tf.debugging.assert_positive(number, message)
+    with tf.control_dependencies([check]):
+        return tf.identity(number)
+
+
+def _ascending_when_run(edges: Any, size: Any) -> Any:
+    import tensorflow as tf
+
+    message = "keras_pooling: regions must ascend from 0 to the size of their axis."
+    checks = [
+        tf.debugging.assert_equal(edges[:, 0], tf.zeros_like(edges[:, 0]), message),
+        tf.debugging.assert_equal(edges[:, -1], tf.cast(size, edges.dtype), message),
+        tf.debugging.assert_positive(edges[:, 1:] - edges[:, :-1], message),
+    ]
+    with tf.control_dependencies([check for check in checks if check is not None]):
+        return tf.identity(edges)
+
+
+def slices(x: Any, axis: int, spans: Spans) -> list[Any]:
+    """Tap j of all windows, for each j; zeros where it is not inside."""
+    length = (spans.windows - 1) * spans.stride + 1
+    after = length + (spans.taps - 1) * spans.step - spans.before - spans.size
+    static = isinstance(spans.size, int)
+    after = max(after, 0) if static else ops.maximum(after, 0)
+    if not static or (spans.before, after) != (0, 0):
+        pads = [(0, 0)] * len(x.shape)
+        pads[axis] = (spans.before, after)
+        x = ops.pad(x, pads)
+    leading = (slice(None),) * axis
+    firsts = [j * spans.step for j in range(spans.taps)]
+    return [x[(*leading, slice(j, j + length, spans.stride))] for j in firsts]
+
+
+def gather(x: Any, axis: int, spans: Spans) -> tuple[Any, Any]:
+    """The taps of each window along a new axis after `axis`, and which are inside."""
+    known = isinstance(spans.first, np.ndarray)
+    numbers = np if known else ops
+    dtype = keras.backend.standardize_dtype(spans.first.dtype)
+    tap = numbers.arange(spans.most, dtype=dtype)
+    inside = tap < spans.count[..., None]
+    inside = along(inside, axis, len(x.shape) + 1, spans.per_sample)
+    if spans.whole:
+        return ops.expand_dims(x, axis), inside
+    position = spans.first[..., None] + tap * spans.step
+    size = spans.size if known else ops.cast(spans.size, dtype)
+    position = numbers.minimum(position, size - 1)
+    if not spans.per_sample:
+        return ops.take(x, position, axis), inside
+    samples, windows, taps = ops.shape(position)
+    position = ops.reshape(position, (samples, windows * taps))
+    position = along(position, axis, len(x.shape), per_sample=True)
+    shape = ops.shape(x)
+    x = ops.take_along_axis(x, position, axis)
+    shape = (*shape[:axis], windows, taps, *shape[axis + 1 :])
+    return ops.reshape(x, shape), inside
+
+
+def every_tap(x: Any, windows: Windows, data_format: str) -> tuple[Any, Any]:
+    """The taps of each window along a new last axis, in order, and which are inside."""
+    axes = spatial_axes(windows, data_format)
+    inside = None
+    for i, axis in reversed(list(enumerate(axes))):
+        spans = spans_of(windows, i, ops.shape(x)[axis])
+        if spans.narrow:
+            x = ops.stack(slices(x, axis, spans), axis=axis + 1)
+            numbers = np if isinstance(spans.size, int) else ops
+            tap = numbers.arange(spans.taps, dtype="int64")
+            skipped, count = spans.skipped[:, None], spans.count[:, None]
+            there = (skipped <= tap) & (tap < skipped + count)
+            there = along(there, axis, len(x.shape))
+        else:
+            x, there = gather(x, axis, spans)
+        for other in reversed(axes[:i]):  # each will get an axis of taps after it
+            there = ops.expand_dims(there, other + 1)
+        inside = there if inside is None else inside & there
+    tap_axes = [axis + i + 1 for i, axis in enumerate(axes)]
+    others = [axis for axis in range(len(x.shape)) if axis not in tap_axes]
+    return (
+        _flattened(ops.transpose(x, others + tap_axes), len(others)),
+        _flattened(ops.transpose(inside, others + tap_axes), len(others)),
+    )
+
+
+def _flattened(x: Any, axis: int) -> Any:
+    """Makes one of all axes from `axis` on."""
+    shape = ops.shape(x)
+    last = 1
+    for size in shape[axis:]:
+        last = last * size
+    return ops.reshape(x, (*shape[:axis], last))
+
+
+def spatial_axes(windows: Windows, data_format: str) -> list[int]:
+    """The axes of an input that are pooled."""
+    first = 1 if data_format == "channels_last" else 2
+    return list(range(first, first + windows.rank))
+
+
+def along(numbers: Any, axis: int, rank: int, per_sample: bool = False) -> Any:
+    """Shapes `numbers`, one or more axes of them, to broadcast from `axis` on.
+
+    With `per_sample`, their own first axis is that of the samples.
+    """
+    numbers = ops.convert_to_tensor(numbers)
+    for _ in range(axis - per_sample):
+        numbers = ops.expand_dims(numbers, int(per_sample))
+    for _ in range(rank - len(numbers.shape)):
+        numbers = ops.expand_dims(numbers, -1)
+    return numbers
+
+
+def flat_positions(x: Any, axes: list[int]) -> Any:
+    """For each element, its index in the flattened spatial plane."""
+    dtype = index_dtype([x.shape[axis] for axis in axes])
+    positions = ops.zeros_like(x, dtype=dtype)
+    for axis in axes:
+        size = ops.shape(x)[axis]
+        steps = ops.arange(size, dtype=dtype)
+        size = ops.cast(ops.convert_to_tensor(size), dtype)
+        positions = positions * size + along(steps, axis, len(x.shape))
+    return positions

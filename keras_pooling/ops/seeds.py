@@ -1,0 +1,81 @@
+"""What a user gives as a seed becomes the two words of one draw; draws nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+# The type of keras.random's seeds on each backend.
+_DTYPES = {"tensorflow": "int64", "torch": "int32"}
+
+
+def next_words(call: str, seed: Any) -> Any:
+    """Tensor of two integers that no other call gets, nor another replica.
+
+    Args:
+        call: the user's function or class, which opens every message.
+        seed: `keras.random.SeedGenerator`, which advances, or two integers.
+
+    Raises:
+        ValueError: if the seed is something else.
+    """
+    if isinstance(seed, keras.random.SeedGenerator):
+        return _of_replica(seed.next())
+    return _of_replica(_two_words(call, seed))
+
+
+def generator_or_int(call: str, seed: Any) -> Any:
+    """What a layer keeps as its seed: a generator, an int, or None for any.
+
+    Args:
+        call: the user's class, which opens every message.
+        seed: that, or the config of a generator.
+
+    Raises:
+        ValueError: if the seed is something else.
+    """
+    if isinstance(seed, dict):
+        seed = keras.saving.deserialize_keras_object(seed)
+    if seed is None or isinstance(seed, keras.random.SeedGenerator):
+        return seed
+    is_int = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if not is_int or not 0 <= seed < 2**32:
+        raise ValueError(
+            f"{call}: the `seed` argument must be an int from 0 to {2**32 - 1}, a "
+            f"`keras.random.SeedGenerator` or None. Received seed={seed!r}"
+        )
+    return int(seed)
+
+
+def _two_words(call: str, seed: Any) -> Any:
+    dtype = _DTYPES.get(keras.config.backend(), "uint32")
+    if ops.is_tensor(seed):
+        kind = keras.backend.standardize_dtype(seed.dtype)
+        if tuple(seed.shape) == (2,) and "int" in kind:
+            return ops.cast(seed, dtype)
+    elif np.shape(seed) == (2,) and np.asarray(seed).dtype.kind in "iu":
+        words = np.asarray(seed).astype("uint32")  # the low 32 bits of each
+        return ops.convert_to_tensor(words.astype(dtype), dtype)
+    raise ValueError(
+        f"{call}: the `seed` argument must be a `keras.random.SeedGenerator`, or two "
+        f"integers. Received seed={seed!r}. Use for example seed=(1234, 0), with "
+        "another second number in every call."
+    )
+
+
+def _of_replica(words: Any) -> Any:
+    """Changes the words on all but the first replica of a `tf.distribute` strategy."""
+    if keras.config.backend() != "tensorflow":
+        return words
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return words
+    # A constant that no two seeds a user is likely to take differ by.
+    replica = tf.cast(context.replica_id_in_sync_group, words.dtype)
+    mixed = tf.bitwise.bitwise_and(replica * 0x9E3779B1, 0x7FFFFFFF)
+    return tf.bitwise.bitwise_xor(words, tf.stack([mixed, tf.zeros_like(mixed)]))
