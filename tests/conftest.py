@@ -1,6 +1,8 @@
-"""Sets the process up before Keras and TensorFlow load; knows no test."""
+"""Sets the process up before Keras and TensorFlow load, and offers each floor."""
 
 import os
+
+import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -9,3 +11,20 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # than a few, since pytest-xdist runs several processes at once.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "4")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
+
+
+@pytest.fixture(params=["active", "portable"])
+def each_floor(request):
+    """Runs on the floor that is in use, and on the portable one if that is another."""
+    if request.param == "active":
+        yield
+        return
+    import tensorflow as tf
+
+    import keras_pooling as kp
+    from keras_pooling.ops import library
+
+    if not library.use_compiled(tf.zeros(())):
+        pytest.skip("the portable floor is the one in use")
+    with kp.force_portable():
+        yield

@@ -1,5 +1,7 @@
 """The public functions: what they accept, symbolic use, the choice of a floor."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -11,8 +13,11 @@ from keras_pooling.ops import library, pooling, portable
 FUNCTIONS = {
     "max_pool": {"pool_size": 2},
     "avg_pool": {"pool_size": 2, "padding": ((1, 0), (0, 1))},
+    "lp_pool": {"pool_size": 2, "p": 3.0},
+    "stochastic_pool": {"pool_size": 2, "dilation_rate": 2},
     "global_max_pool": {},
     "global_avg_pool": {"keepdims": True},
+    "global_lp_pool": {"p": math.inf},
 }
 by_function = pytest.mark.parametrize("name", FUNCTIONS)
 
@@ -54,6 +59,8 @@ def test_the_floor_is_chosen_in_one_place(name, monkeypatch):
     asked, ran = [], []
     monkeypatch.setattr(library, "use_compiled", lambda x: asked.append(x) or False)
     inner = name.removeprefix("global_")
+    if FUNCTIONS[name].get("p") == math.inf:
+        inner = "max_pool"
     original = getattr(portable, inner)
     monkeypatch.setattr(
         portable, inner, lambda *a, **k: ran.append(inner) or original(*a, **k)
@@ -64,7 +71,7 @@ def test_the_floor_is_chosen_in_one_place(name, monkeypatch):
 
 def test_forced_portable_runs_portable():
     with kp.force_portable():
-        assert pooling._floor(tf.zeros((1, 2, 1))) is portable
+        assert pooling.floor(tf.zeros((1, 2, 1))) is portable
 
 
 @by_function

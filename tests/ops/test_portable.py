@@ -17,7 +17,7 @@ from keras import ops
 
 import keras_pooling as kp
 from keras_pooling.arguments import AdaptiveWindows, sliding_windows
-from keras_pooling.ops import portable
+from keras_pooling.ops import portable, portable_spans
 
 FEW = cases.named(
     "the classic 2x2/2",
@@ -33,7 +33,7 @@ by_case = pytest.mark.parametrize("case", FEW, ids=str)
 @pytest.fixture(params=["fold", "gather"])
 def way(request, monkeypatch):
     if request.param == "gather":
-        monkeypatch.setattr(portable, "_WIDEST_FOLD", 0)
+        monkeypatch.setattr(portable_spans, "_WIDEST_FOLD", 0)
     return request.param
 
 
@@ -187,6 +187,57 @@ print([float(v) for v in np.ravel(kp.AvgPool1D(2)(x))][1:])
 print([float(v) for v in np.ravel(kp.GlobalMaxPool1D()(x[:, 2:]))])
 print("tensorflow" in sys.modules)
 """
+
+
+RANDOM_WITHOUT_TENSORFLOW = """
+import sys
+import keras
+import numpy as np
+import keras_pooling as kp
+array = keras.ops.convert_to_numpy
+x = np.arange(12, dtype="float32").reshape(1, 12, 1)
+print([round(float(v), 3) for v in array(kp.LpPool(3, p=1.5)(x)).ravel()])
+print([round(float(v), 3) for v in array(kp.StochasticPool(4)(x)).ravel()])
+print([float(v) for v in array(kp.FractionalMaxPool(1.7)(x)).ravel()])
+print([float(v) for v in array(kp.FractionalAvgPool(output_size=5)(x)).ravel()])
+tall = np.tile(x[:, :, None], (6, 1, 12, 2))
+differ = []
+for layer in (
+    kp.StochasticPool(4, seed=1),
+    kp.FractionalMaxPool(1.7, regions_per="sample", seed=1),
+    kp.FractionalMaxPool(1.7, regions_per="channel", pseudo_random=False, seed=1),
+):
+    model = keras.Sequential([keras.Input((12, 12, 2)), layer])
+    model.add(keras.layers.Flatten())
+    model.add(keras.layers.Dense(1))
+    model.compile("sgd", "mse")
+    model.fit(tall / 12, np.zeros((6, 1)), batch_size=3, verbose=0)
+    assert np.ravel(array(layer.seed_generator.state)).tolist() == [1, 2]
+    one, other = (array(layer(tall, training=True)) for _ in range(2))
+    assert np.isin(one, x).all() and one.shape == other.shape
+    differ.append(bool((one != other).any()))
+print(differ, "tensorflow" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_draw(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    run = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", RANDOM_WITHOUT_TENSORFLOW],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [
+        "[2.447, 8.407, 14.61, 20.836]",
+        "[2.333, 5.727, 9.632]",
+        "[2.0, 4.0, 5.0, 7.0, 9.0, 11.0, 11.0]",
+        "[1.0, 3.0, 5.5, 8.0, 10.0]",
+        "[True, True, True] False",
+    ]
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])

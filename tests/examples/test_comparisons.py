@@ -1,0 +1,47 @@
+"""The comparing examples, on so few images and epochs that they show no difference."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+ROWS = {
+    "fractional_max_pooling": [
+        "fractional, 1 pass",
+        "fractional, 2 passes",
+        "fractional, central",
+        "max, 1 pass",
+    ],
+    "stochastic_pooling": ["max", "average", "stochastic"],
+}
+
+
+def run(name, *arguments, folder):
+    command = [sys.executable, EXAMPLES / f"{name}.py", *arguments]
+    command = [*map(str, command), "--output-dir", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_prints_a_table_and_draws_a_picture(name, tmp_path):
+    import matplotlib.image
+
+    done = run(name, "--quick", folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    for row in ROWS[name]:
+        (line,) = (line for line in lines if line.startswith(f"{row} "))
+        words = line.removeprefix(row).replace(",", "").replace("±", "").split()
+        numbers = [float(word) for word in words[-3:]]
+        assert all(0 <= number <= 100 for number in numbers)
+    picture = matplotlib.image.imread(tmp_path / f"{name}.png")
+    assert picture.std() > 0
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_more_images_than_there_are_is_an_error(name, tmp_path):
+    done = run(name, "--images", "4100", "--epochs", "1", folder=tmp_path)
+    assert done.returncode != 0
+    assert "There are 500 images of each class" in done.stderr

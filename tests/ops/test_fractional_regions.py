@@ -1,0 +1,150 @@
+"""Where fractional regions fall: exact edges, the gap rule, how often each is drawn."""
+
+from collections import Counter
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import reference_fractional
+import tensorflow as tf
+
+from keras_pooling.arguments import fractional_windows
+from keras_pooling.ops import pooling, portable_random
+
+each_floor = pytest.mark.usefixtures("each_floor")
+SEED = (11, 22)
+DRAWS = 21_000
+
+
+def regions(size, count, rows=1, seed=SEED, pseudo_random=True, axis=0) -> np.ndarray:
+    draw = pooling.floor(tf.zeros((1, 1, 1))).fractional_regions
+    seed = None if seed is None else tf.constant(seed, tf.int64)
+    edges = draw(size, count, rows, seed, pseudo_random, axis)
+    assert edges.dtype == tf.int64
+    return edges.numpy()
+
+
+def test_no_offset_breaks_the_gap_rule():
+    # 10⁵ sizes, counts and u, each u also at both ends of its interval. Every offset is
+    # ceil(size · u) of some u in (0, 1].
+    rng = np.random.default_rng(0)
+    triples = 0
+    for _ in range(1000):
+        size = int(10 ** rng.uniform(0, 4.5))
+        count = int(rng.integers(max(1, size // 40), size + 1))
+        inner = rng.integers(1, size + 1, 98)
+        offsets = np.array([1, size, *inner])[:, None]
+        edges = portable_random.pseudo_random_edges(size, count, offsets)
+        gaps = np.diff(edges, axis=-1)
+        assert (edges[:, 0] == 0).all() and (edges[:, -1] == size).all()
+        assert gaps.min() >= size // count and gaps.max() <= -(-size // count)
+        triples += len(offsets)
+    assert triples == 10**5
+
+
+def test_edges_are_those_of_exact_fractions():
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        size = int(rng.integers(1, 60))
+        count = int(rng.integers(1, size + 1))
+        # Any u in (0, 1], its ends included, is rounded up to a multiple of 1 / size.
+        for u in (Fraction(int(rng.integers(1, 10**9)), 10**9), Fraction(1, 10**9), 1):
+            offset = np.array([[-(-size * Fraction(u) // 1)]]).astype(int)
+            edges = portable_random.pseudo_random_edges(size, count, offset)
+            expected = reference_fractional.pseudo_random_edges(size, count, u)
+            assert tuple(edges[0]) == expected
+
+
+def test_edges_of_sizes_beyond_32_bits():
+    size, count = 2**31 + 11, 3
+    edges = portable_random.pseudo_random_edges(size, count, np.array([[size]]))
+    assert edges.tolist() == [
+        list(reference_fractional.pseudo_random_edges(size, count, Fraction(1)))
+    ]
+
+
+@each_floor
+def test_central_regions_have_u_one_half():
+    for size in range(1, 40):
+        for count in range(1, size + 1):
+            edges = regions(size, count, seed=None)
+            expected = reference_fractional.pseudo_random_edges(
+                size, count, Fraction(1, 2)
+            )
+            assert edges.tolist() == [list(expected)]
+
+
+@each_floor
+@pytest.mark.parametrize("pseudo_random", [True, False])
+def test_draws_keep_the_gap_rule(pseudo_random):
+    for size, count in ((1, 1), (7, 7), (7, 1), (10, 3), (25, 17), (1000, 577)):
+        for edges in regions(size, count, 50, pseudo_random=pseudo_random):
+            reference_fractional.assert_gap_rule(edges.tolist(), size, count)
+
+
+@each_floor
+@pytest.mark.parametrize(
+    ("size", "count"), [(8, 7), (11, 5), (8, 6), (14, 12), (16, 7), (25, 7)]
+)
+@pytest.mark.parametrize("axis", [0, 2])
+def test_every_order_of_gaps_is_as_likely(size, count, axis):
+    chances = reference_fractional.chances_of_random(size, count)
+    check_frequencies(regions(size, count, DRAWS, SEED, False, axis), chances)
+
+
+@each_floor
+@pytest.mark.parametrize(("size", "count"), [(7, 5), (9, 4), (13, 9), (25, 17)])
+@pytest.mark.parametrize("axis", [0, 2])
+def test_every_pseudo_random_offset_is_as_likely(size, count, axis):
+    chances = reference_fractional.chances_of_pseudo_random(size, count)
+    check_frequencies(regions(size, count, DRAWS, SEED, True, axis), chances)
+
+
+def check_frequencies(edges, chances):
+    counts = Counter(map(tuple, edges.tolist()))
+    assert set(counts) <= set(chances)
+    outcomes = sorted(chances)
+    assert reference_fractional.chi_square_is_likely(
+        [counts[outcome] for outcome in outcomes], [chances[o] for o in outcomes]
+    )
+
+
+@each_floor
+@pytest.mark.parametrize("pseudo_random", [True, False])
+def test_seeds_axes_and_rows_draw_for_themselves(pseudo_random):
+    def draw(seed, axis):
+        return regions(1000, 601, 40, seed, pseudo_random, axis)
+
+    one = draw((1, 0), 0)
+    np.testing.assert_array_equal(draw((1, 0), 0), one)
+    for other in (draw((1, 1), 0), draw((2, 0), 0), draw((1, 0), 1)):
+        same = (one == other).all(axis=1).mean()
+        assert same < 0.2
+    assert len({tuple(row) for row in one.tolist()}) > 20
+
+
+def test_number_of_regions_is_the_floor_of_a_float64_quotient():
+    def count(size, ratio):
+        windows = fractional_windows("call", 1, ratio)
+        return windows.output_sizes((size,))[0]
+
+    assert count(25, 1.44) == 17 and count(25, 2**0.5) == 17
+    assert count(3, 3) == 1 and count(3, 1) == 3
+    assert count(21, 1.05) == 20  # 21 / 1.05 is 20 in float64, 19.99… in exact numbers
+    assert fractional_windows("call", 2, (1.44, 1.73)).output_sizes((20, 20)) == (
+        13,
+        11,
+    )
+    assert fractional_windows("call", 2, (1.44, 1.73)).output_sizes((20, None)) == (
+        13,
+        None,
+    )
+    assert fractional_windows("call", 2, None, (4, 7)).output_sizes((None, 9)) == (4, 7)
+
+
+def test_taps_of_the_largest_region():
+    windows = fractional_windows("call", 2, 1.5, overlapping=False)
+    assert windows.max_taps((9, 9)) == 4 and windows.max_taps((None, 9)) is None
+    windows = fractional_windows("call", 2, 1.5)
+    assert windows.max_taps((9, 9)) == 9
+    assert fractional_windows("call", 2, 1.0).max_taps((9, 1)) == 2
