@@ -19,9 +19,9 @@ help:
 	@echo 'make TARGET, where TARGET is one of'
 	@echo '  demo    train the documented model on real digits and show the result'
 	@echo '  test    formatters, linters, C++ tests, Python tests: what .ci/run calls'
-	@echo '  bench   peers side by side, where benchmarks/ has a script'
+	@echo '  bench   peers side by side: table, plot, JSON; quick with ROWS=vgg1,resnet PEERS=tf,litert'
 	@echo '  format  format the Python and C++ sources'
-	@echo '  clean   remove .venv/, build/ and all that was made'
+	@echo '  clean   remove .venv/, .venv-bench/, build/ and all that was made'
 
 # What pyproject.toml lists is installed first, with pip's progress; our own compilation then needs no isolation.
 define LIST_REQUIREMENTS
@@ -80,9 +80,16 @@ pytest: install
 	@echo '==> Python tests'
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-bench: install
-	@test -d benchmarks || { echo 'There is no benchmarks/ folder yet.'; exit 1; }
-	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done
+# The peers have an environment of their own: the package needs nothing of theirs.
+.venv-bench/requirements.stamp: .venv/python.stamp benchmarks/requirements.txt
+	@echo '==> Installing the peers into .venv-bench (several hundred MB the first time)'
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+bench: install .venv-bench/requirements.stamp
+	@$(BIN)/python benchmarks/run.py --rows '$(ROWS)' --peers '$(PEERS)' \
+	  $(if $(BASELINE),--baseline '$(BASELINE)') $(BENCH_ARGS)
 
 format: .venv/requirements.stamp
 	@$(BIN)/ruff check --fix --exit-zero .
@@ -90,5 +97,5 @@ format: .venv/requirements.stamp
 	@$(BIN)/clang-format -i $(filter %.cc %.h,$(CXX_FILES))
 
 clean:
-	rm -rf .venv build demo_output dist wheelhouse
+	rm -rf .venv .venv-bench build demo_output dist wheelhouse
 	find . -name __pycache__ -prune -exec rm -rf {} +

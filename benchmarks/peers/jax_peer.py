@@ -1,0 +1,67 @@
+"""JAX: `reduce_window` under `jit`, channels last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from row import Row
+
+from peers import prepared
+from peers.prepared import Prepared
+
+VERSIONS = {"jax": jax.__version__}
+
+
+def setup(threads: int) -> None:
+    """Allows float64; XLA takes one thread for each CPU this process may use."""
+    jax.config.update("jax_enable_x64", True)
+
+
+def prepare(row: Row, variant: str) -> Prepared:
+    """Compiles a row."""
+    prepared.only(row, kinds=("max", "avg", "global_max", "global_avg", "lp"))
+    pool = _pool(row)
+    arguments = [[jnp.asarray(x) for x in prepared.inputs(row)]]
+    if row.mode == "forward":
+        step = jax.jit(lambda xs: ([pool(x) for x in xs],))
+    else:
+        arguments.append([jnp.asarray(dy) for dy in prepared.gradients(row)])
+
+        @jax.jit
+        def step(xs: list[Any], dys: list[Any]) -> Any:
+            ys, back = jax.vjp(lambda xs: [pool(x) for x in xs], xs)
+            return ys, back(dys)[0]
+
+    def results(outcome: Any) -> list[np.ndarray]:
+        return [np.asarray(outputs[0]) for outputs in outcome]
+
+    return Prepared(lambda: jax.block_until_ready(step(*arguments)), results)
+
+
+def _pool(row: Row) -> Callable[[Any], Any]:
+    rank = len(row.spatial)
+    axes = tuple(range(1, rank + 1))
+    window, strides = (1, *(row.pool_size,) * rank, 1), (1, *(row.step,) * rank, 1)
+    pads = ((0, 0), *row.pads, (0, 0))
+
+    def total(x: Any) -> Any:
+        return lax.reduce_window(x, x.dtype.type(0), lax.add, window, strides, pads)
+
+    def greatest(x: Any) -> Any:
+        least = -np.inf if jnp.issubdtype(x.dtype, jnp.floating) else -128
+        least = np.asarray(least, x.dtype)
+        return lax.reduce_window(x, least, lax.max, window, strides, pads)
+
+    counts = total(jnp.ones((*row.shape[:-1], 1), row.dtype))
+    return {
+        "max": greatest,
+        "avg": lambda x: total(x) / counts,
+        "global_max": lambda x: jnp.max(x, axes, keepdims=True),
+        "global_avg": lambda x: jnp.mean(x, axes, keepdims=True),
+        "lp": lambda x: jnp.sqrt(total(x * x)),
+    }[row.kind]

@@ -1,0 +1,178 @@
+"""Our layers' functions and TensorFlow's own, in graphs, eagerly and inside XLA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from row import MODELS, Row
+
+import keras_pooling as kp
+from peers import OURS, models, prepared
+from peers.prepared import Prepared, Unsupported
+
+VERSIONS = {
+    "tensorflow": tf.__version__,
+    "keras": keras.__version__,
+    "keras_pooling": kp.build_info()["version"],
+}
+Pool = Callable[[Any], Any]
+
+
+def setup(threads: int) -> None:
+    """Sets the threads of this process."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def details(variant: str) -> dict[str, str]:
+    """Tells what else a reader of the results must know."""
+    if variant != OURS:
+        return {}
+    info = kp.build_info()
+    return {key: str(info[key]) for key in ("target", "tensorflow_built")}
+
+
+def prepare(row: Row, variant: str) -> Prepared:
+    """Builds, traces and compiles a row."""
+    jit = variant == "tf-xla" or (variant == OURS and row.xla)
+    if variant == OURS and jit:
+        _check_custom_call()
+    if row.kind in MODELS:
+        if variant not in (OURS, "tf", "tf-xla") or (variant == "tf" and row.xla):
+            raise Unsupported("not compared on whole models")
+        return models.prepare(row, kp if variant == OURS else keras.layers, jit)
+    pool = _ours(row) if variant == OURS else _theirs(row)
+    step = _training(pool) if row.mode == "training" else _forward(pool)
+    xs = [tf.constant(x) for x in _given(row, prepared.inputs(row))]
+    arguments = [xs]
+    if row.mode == "training":
+        arguments.append([tf.constant(d) for d in _given(row, prepared.gradients(row))])
+    if variant != "tf-eager":
+        step = tf.function(step, autograph=False, jit_compile=jit)
+    is_random = row.kind in ("stochastic", "fractional_max")
+
+    def results(outcome: Any) -> list[Any]:
+        return [outputs[0].numpy() for outputs in outcome]
+
+    return Prepared(lambda: step(*arguments), None if is_random else results)
+
+
+def _given(row: Row, arrays: list[Any]) -> list[Any]:
+    """The arrays in the layout that the row gives to us and to Keras."""
+    if row.layout == "channels_last":
+        return arrays
+    return [prepared.channels_first(array) for array in arrays]
+
+
+def _forward(pool: Pool) -> Callable:
+    def step(xs: list[Any]) -> tuple[list[Any]]:
+        return ([pool(x) for x in xs],)
+
+    return step
+
+
+def _training(pool: Pool) -> Callable:
+    def step(xs: list[Any], dys: list[Any]) -> tuple[list[Any], list[Any]]:
+        with tf.GradientTape() as tape:
+            tape.watch(xs)
+            ys = [pool(x) for x in xs]
+        return ys, tape.gradient(ys, xs, output_gradients=dys)
+
+    return step
+
+
+def _check_custom_call() -> None:
+    """Raises where XLA compiles the portable path and not our kernels."""
+    step = tf.function(lambda x: kp.ops.max_pool(x, 2), jit_compile=True)
+    hlo = step.experimental_get_compiler_ir(tf.zeros((1, 4, 4, 1)))(stage="hlo")
+    targets = [t.split('"')[0].lower() for t in hlo.split('custom_call_target="')[1:]]
+    if not any("pool" in target for target in targets):
+        raise Unsupported("no compiled kernels inside XLA yet")
+
+
+def _ours(row: Row) -> Pool:
+    name = {"max": "max_pool", "avg": "avg_pool"}.get(row.kind, f"{row.kind}_pool")
+    function = getattr(kp.ops, name, None)
+    if function is None:
+        raise Unsupported(f"keras_pooling has no {name} yet")
+    options: dict[str, Any] = {"data_format": row.layout}
+    if row.kind == "fractional_max":
+        options |= {"pooling_ratio": row.pool_size, "pseudo_random": row.pseudo}
+        options |= {"overlapping": False}
+    elif row.kind.startswith("global"):
+        options["keepdims"] = True
+    else:
+        options |= {"pool_size": row.pool_size, "strides": row.step}
+        options |= {"padding": row.padding}
+    if row.kind in ("stochastic", "fractional_max"):
+        options |= {"seed": tf.constant([1, 2], tf.int32)}
+        # Fractional regions are drawn in both modes, as TensorFlow draws them.
+        options["training"] = row.mode == "training" or row.kind == "fractional_max"
+    if row.kind == "lp":
+        options["p"] = 2.0
+    return lambda x: function(x, **options)
+
+
+def _theirs(row: Row) -> Pool:
+    pool = _channels_last(row)
+    if row.layout == "channels_last":
+        return pool
+    rank = len(row.shape)
+    last, first = (0, *range(2, rank), 1), (0, rank - 1, *range(1, rank - 1))
+    # What Keras does on a CPU, where TensorFlow has no channels_first pooling.
+    return lambda x: tf.transpose(pool(tf.transpose(x, last)), first)
+
+
+def _channels_last(row: Row) -> Pool:
+    k, s, padding = row.pool_size, row.step, row.padding.upper()
+    axes = list(range(1, len(row.shape) - 1))
+    simple: dict[str, Pool] = {
+        "max": lambda x: tf.nn.max_pool(x, k, s, padding),
+        "avg": lambda x: tf.nn.avg_pool(x, k, s, padding),
+        "global_max": lambda x: tf.reduce_max(x, axes, keepdims=True),
+        "global_avg": lambda x: tf.reduce_mean(x, axes, keepdims=True),
+        "lp": lambda x: tf.sqrt(
+            tf.nn.avg_pool(tf.square(x), k, s, padding) * float(k ** len(axes))
+        ),
+        "fractional_max": lambda x: tf.nn.fractional_max_pool(
+            x, [1.0, k, k, 1.0], pseudo_random=row.pseudo, overlapping=False
+        )[0],
+    }
+    if row.kind in simple:
+        return simple[row.kind]
+    return _drawn(row) if row.mode == "training" else _expected(row)
+
+
+def _drawn(row: Row) -> Pool:
+    """Stochastic pooling in training: the Gumbel trick over the patches."""
+    k, s = row.pool_size, row.step
+
+    def pool(x: Any) -> Any:
+        patches = tf.image.extract_patches(
+            x, [1, k, k, 1], [1, s, s, 1], [1, 1, 1, 1], row.padding.upper()
+        )
+        shape = (*row.output_shape[:-1], k * k, row.shape[-1])
+        patches = tf.transpose(tf.reshape(patches, shape), (0, 1, 2, 4, 3))
+        uniform = tf.random.uniform(patches.shape, minval=1e-20)
+        weights = tf.math.log(tf.nn.relu(patches) + 1e-20)
+        taps = tf.argmax(weights - tf.math.log(-tf.math.log(uniform)), axis=-1)
+        return tf.gather(patches, taps, batch_dims=4)
+
+    return pool
+
+
+def _expected(row: Row) -> Pool:
+    """Stochastic pooling in inference: the average weighted by the positive part."""
+    k, s, padding = row.pool_size, row.step, row.padding.upper()
+
+    def pool(x: Any) -> Any:
+        weights = tf.nn.relu(x)
+        total = tf.nn.avg_pool(weights, k, s, padding)
+        weighted = tf.nn.avg_pool(weights * x, k, s, padding)
+        plain = tf.nn.avg_pool(x, k, s, padding)
+        return tf.where(total > 0, tf.math.divide_no_nan(weighted, total), plain)
+
+    return pool

@@ -1,0 +1,91 @@
+"""PyTorch, with channels_last memory ("torch-nhwc") or contiguous ("torch-nchw")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from row import Row
+
+from peers import prepared
+from peers.prepared import Prepared, Unsupported
+
+VERSIONS = {"torch": torch.__version__}
+
+
+def setup(threads: int) -> None:
+    """Sets the threads of this process."""
+    torch.set_num_threads(threads)
+
+
+def prepare(row: Row, variant: str) -> Prepared:
+    """Makes the tensors and the call of a row."""
+    prepared.only(
+        row, kinds=("max", "avg", "global_max", "global_avg", "lp", "fractional_max")
+    )
+    pool = _pool(row)
+    xs = [_tensor(x, variant) for x in prepared.inputs(row)]
+    compared = row.kind != "fractional_max"
+    if row.mode == "forward":
+
+        @torch.inference_mode()
+        def forward() -> Any:
+            return ([pool(x) for x in xs],)
+
+        return Prepared(forward, _results if compared else None)
+    dys = [_tensor(dy, variant) for dy in prepared.gradients(row)]
+    for x in xs:
+        x.requires_grad_()
+
+    def training() -> Any:
+        ys = [pool(x) for x in xs]
+        return ys, torch.autograd.grad(ys, xs, dys)
+
+    return Prepared(training, _results if compared else None)
+
+
+def _tensor(x: np.ndarray, variant: str) -> torch.Tensor:
+    if x.dtype.name == "bfloat16":
+        tensor = torch.from_numpy(x.view(np.int16)).view(torch.bfloat16)
+    else:
+        tensor = torch.from_numpy(x)
+    tensor = tensor.movedim(-1, 1)
+    return tensor if variant == "torch-nhwc" else tensor.contiguous()
+
+
+def _results(outcome: Any) -> list[np.ndarray]:
+    return [outputs[0].detach().double().numpy() for outputs in outcome]
+
+
+def _pool(row: Row) -> Callable[[torch.Tensor], torch.Tensor]:
+    rank, k, s = len(row.spatial), row.pool_size, row.step
+    if row.kind == "max":
+        function, options = getattr(F, f"max_pool{rank}d"), _padding(row)
+    elif row.kind == "avg":
+        function, options = getattr(F, f"avg_pool{rank}d"), _padding(row)
+        options["count_include_pad"] = False
+    elif row.kind == "lp":
+        function = getattr(F, f"lp_pool{rank}d")
+        return lambda x: function(x, 2, k, s)
+    elif row.kind == "fractional_max":
+        size = row.output_spatial
+        return lambda x: F.fractional_max_pool2d(x, 2, output_size=size)
+    else:
+        kind = row.kind.removeprefix("global_")
+        function = getattr(F, f"adaptive_{kind}_pool{rank}d")
+        return lambda x: function(x, 1)
+    return lambda x: function(x, k, s, **options)
+
+
+def _padding(row: Row) -> dict[str, Any]:
+    """Symmetric padding, or a last window that `ceil_mode` clips."""
+    before = [pair[0] for pair in row.pads]
+    after = [pair[1] for pair in row.pads]
+    if before == after:
+        return {"padding": tuple(before)}
+    if not any(before):
+        return {"ceil_mode": True}
+    raise Unsupported("no padding that differs before and after")

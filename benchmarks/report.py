@@ -1,0 +1,260 @@
+"""Results as tables: Markdown, terminal, and beside a baseline. Measures nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from peers import COPY, OURS, PEERS
+from rich.table import Table
+
+TITLES = {peer.name: peer.title for peer in PEERS}
+SMALL_BYTES = 1 << 20  # LiteRT's bar holds for rows that move more than this
+NO_BAR = ("jax", COPY, OURS)
+INTRODUCTION = (
+    "Written by `make bench`, not edited by hand. Medians in ms of one pool (MB where",
+    "a row says memory; of a model, of one batch), all peers in turn in one run. The",
+    "ratio is the best peer's time over ours. *copy* is the time of a plain copy that",
+    "moves as many bytes as the row must at least, *share* how much of its bandwidth",
+    "we reach. ≠ marks a peer whose result is not ours, – one that has no such pool.",
+)
+
+Record = dict[str, Any]
+
+
+def median(record: Record, peer: str) -> float | None:
+    """Returns the row's median of a peer, or None where it has none."""
+    times = record["times"].get(peer)
+    return times["median"] if times else None
+
+
+def rivals(record: Record) -> dict[str, float]:
+    """Returns the medians of all who are compared with us."""
+    times = record["times"].items()
+    return {name: t["median"] for name, t in times if name not in (OURS, COPY)}
+
+
+def best_peer(record: Record) -> tuple[str, float] | None:
+    """Returns the fastest peer and how many times longer than us it takes."""
+    ours, others = median(record, OURS), rivals(record)
+    if ours is None or not others:
+        return None
+    name = min(others, key=others.__getitem__)
+    return name, others[name] / ours
+
+
+def copy_share(record: Record) -> float | None:
+    """Returns which part of a copy's bandwidth we reach."""
+    ours, copy = median(record, OURS), median(record, COPY)
+    return None if ours is None or copy is None else copy / ours
+
+
+def missed_bars(record: Record) -> list[str]:
+    """Returns what the row falls short of: peer, reached, asked."""
+    ours, missed = median(record, OURS), []
+    for name, time in rivals(record).items() if ours else ():
+        if name in NO_BAR:
+            continue
+        if name == "litert" and record["bytes"] <= SMALL_BYTES:
+            continue
+        bar = record["bars"].get(name, 1.0)
+        if time / ours < bar:
+            missed.append(f"{TITLES[name]} {time / ours:.2f} of {bar:g}")
+    return missed
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """Returns the whole report."""
+    about = results["machine"]
+    measured = [r for r in results["rows"] if median(r, OURS) is not None]
+    lines = [
+        f"# {about['cpu']}, {about['cpus']} CPUs, {results['date'][:10]}",
+        "",
+        *INTRODUCTION,
+        "",
+        ", ".join(f"{key}: {value}" for key, value in about.items()),
+        "",
+        _versions(results),
+        "",
+        *_summary(measured),
+    ]
+    for mode in ("forward", "training"):
+        records = [r for r in measured if r["mode"] == mode]
+        if records:
+            lines += [f"## {mode.capitalize()}", "", *_table(results, records), ""]
+    return "\n".join(lines + _twins(measured) + _short(measured) + _left_out(results))
+
+
+def console_table(results: dict[str, Any]) -> Table:
+    """Returns us, TensorFlow and the best peer, for a terminal; the file has all."""
+    heads = ("row", "ours", "TF", "best peer", "its", "ratio", "of copy")
+    table = Table()
+    for head in heads:
+        table.add_column(
+            head, justify="left" if head in ("row", "best peer") else "right"
+        )
+    for record in results["rows"]:
+        best, ours = best_peer(record), median(record, OURS)
+        if best:
+            colour = "green" if best[1] >= 1 else "red"
+            cells = [record["key"], _number(ours), _number(median(record, "tf"))]
+            cells += [TITLES[best[0]], _number(best[1] * ours)]
+            cells += [f"[{colour}]{best[1]:.2f}[/]", _share(record)]
+            table.add_row(*cells)
+    return table
+
+
+def shortfalls(results: dict[str, Any]) -> str:
+    """Returns the bars not reached and the rows left out, for a terminal."""
+    measured = [r for r in results["rows"] if median(r, OURS) is not None]
+    return "\n".join(_short(measured) + _left_out(results))
+
+
+def against_baseline(results: dict[str, Any], baseline: dict[str, Any]) -> Table:
+    """Returns our times before and after.
+
+    Machines drift, so the last columns divide by TensorFlow's time of the same run.
+    """
+    old = {record["key"]: record for record in baseline["rows"]}
+    table = Table(title=f"before: {baseline['date']} {baseline['machine']['commit']}")
+    heads = ("row", "before", "after", "faster", "TF/ours before", "after", "best")
+    for head in heads:
+        table.add_column(head, justify="left" if head == "row" else "right")
+    for record in results["rows"]:
+        before = old.get(record["key"])
+        times = [median(r, OURS) if r else None for r in (before, record)]
+        if None in times:
+            continue
+        of_tf = [_over(median(r, "tf"), median(r, OURS)) for r in (before, record)]
+        best = best_peer(record)
+        table.add_row(
+            record["key"],
+            *(_number(time) for time in times),
+            f"{times[0] / times[1]:.2f}",
+            *of_tf,
+            f"{best[1]:.2f}" if best else "–",
+        )
+    return table
+
+
+def _table(results: dict[str, Any], records: list[Record]) -> list[str]:
+    names = [
+        name for name in results["peers"] if any(r["times"].get(name) for r in records)
+    ]
+    shown = [name for name in names if name != COPY]
+    heads = ["row", "input", "window", *(TITLES[name] for name in shown)]
+    heads += ["ratio", "best peer", "copy", "share"]
+    lines = ["| " + " | ".join(heads) + " |"]
+    lines.append("|---|---|---|" + "--:|" * (len(heads) - 3))
+    for record in records:
+        best = best_peer(record)
+        copy = median(record, COPY)
+        cells = [record["key"].split("/")[0], _input(record), record["window"]]
+        cells += [_cell(record, name) for name in shown]
+        cells += [f"**{best[1]:.2f}**", TITLES[best[0]]] if best else ["–", "–"]
+        cells += [_number(copy), _share(record)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _summary(records: list[Record]) -> list[str]:
+    """Geometric means over the rows that a peer and we have."""
+    lines = ["| against | forward | rows | training | rows |", "|---|--:|--:|--:|--:|"]
+    for name, title in TITLES.items():
+        cells = []
+        for mode in ("forward", "training"):
+            pairs = [
+                (median(r, name), median(r, OURS))
+                for r in records
+                if r["mode"] == mode and r["unit"] == "ms" and median(r, name)
+            ]
+            ratios = [math.log(theirs / ours) for theirs, ours in pairs]
+            mean = f"{math.exp(sum(ratios) / len(ratios)):.2f}" if ratios else "–"
+            cells += [mean, str(len(ratios))]
+        if name not in (OURS, COPY) and cells != ["–", "0", "–", "0"]:
+            lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    title = (
+        "Geometric means of the peer's time over ours, over the rows that both have:"
+    )
+    return [title, "", *lines, ""] if len(lines) > 2 else []
+
+
+def _twins(records: list[Record]) -> list[str]:
+    """Rows over the row they are a variant of: threads, layouts, window sizes."""
+    by_key = {record["key"]: record for record in records}
+    lines = ["## Variants", "", "A row's time over that of the row it varies.", ""]
+    lines += ["| row | over | keras_pooling | TF |", "|---|---|--:|--:|"]
+    start = len(lines)
+    for record in records:
+        other = by_key.get(record["against"])
+        if other:
+            cells = [_over(median(record, p), median(other, p)) for p in (OURS, "tf")]
+            names = [record["key"], other["key"].split("/")[0]]
+            lines.append("| " + " | ".join(names + cells) + " |")
+    return [*lines, ""] if len(lines) > start else []
+
+
+def _short(records: list[Record]) -> list[str]:
+    lines = [
+        f"- {record['key']}: " + "; ".join(missed)
+        for record in records
+        if (missed := missed_bars(record))
+    ]
+    lines = lines or ["None."]
+    head = "Times faster than a peer, reached and asked for."
+    return ["## Rows that fall short", "", head, "", *lines, ""]
+
+
+def _left_out(results: dict[str, Any]) -> list[str]:
+    """Who did not run what, with the reason."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for record in results["rows"]:
+        for name, reason in record["unsupported"].items():
+            if name != COPY:
+                reasons.setdefault((name, reason), []).append(record["key"])
+    lines = [f"- {TITLES[name]}: {text}" for name, text in results["failed"].items()]
+    for (name, reason), keys in sorted(reasons.items()):
+        where = ", ".join(keys) if len(keys) <= 4 else f"{len(keys)} rows"
+        lines.append(f"- {TITLES[name]}: {reason} ({where})")
+    return ["## Not measured", "", *(lines or ["Nothing."]), ""]
+
+
+def _versions(results: dict[str, Any]) -> str:
+    versions: dict[str, str] = {}
+    for found in results["versions"].values():
+        versions |= found
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _input(record: Record) -> str:
+    parts = [record["kind"].replace("_", " "), "×".join(map(str, record["shape"]))]
+    if record["dtype"] != "float32":
+        parts.append(record["dtype"])
+    if record["layout"] != "channels_last":
+        parts.append(record["layout"])
+    if record["calls"] > 1:
+        parts.append(f"({record['calls']} in one call)")
+    if record["threads"] != 2:
+        parts.append(f"{record['threads']} thread")
+    return " ".join(parts)
+
+
+def _cell(record: Record, name: str) -> str:
+    mark = " ≠" if name in record["differs"] else ""
+    return _number(median(record, name)) + mark
+
+
+def _number(value: float | None) -> str:
+    """Three digits, and never fewer than those before the point."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _share(record: Record) -> str:
+    share = copy_share(record)
+    return "–" if share is None else f"{share:.0%}"
+
+
+def _over(a: float | None, b: float | None) -> str:
+    return f"{a / b:.2f}" if a and b else "–"

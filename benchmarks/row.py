@@ -1,0 +1,148 @@
+"""What one row of the benchmark is. Plain integers: imports no framework."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+FRAMEWORK_POOLS = ("max", "avg", "global_max", "global_avg", "lp")
+RANDOM_POOLS = ("stochastic", "fractional_max")
+MODELS = ("fit", "predict", "memory")
+BYTES = {"int8": 1, "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        name: what selects it.
+        kind: one of `FRAMEWORK_POOLS`, `RANDOM_POOLS` or `MODELS`.
+        shape: batch, spatial sizes, channels; of a model, its input.
+        pool_size: elements per axis of the window; the ratio, where it is fractional.
+        strides: elements between windows; None is `pool_size`.
+        padding: "valid" or "same".
+        dtype: what the elements are.
+        layout: "channels_last" or "channels_first": what we and Keras are given.
+        mode: "forward", or "training", which is forward and backward.
+        xla: whether we are compiled with `jit_compile=True`.
+        threads: how many each peer may use.
+        calls: pools in one measured call, each on an input of its own; of a model,
+            batches.
+        pseudo: whether fractional regions are drawn pseudo-randomly.
+        peers: the only ones that take part; empty is all.
+        against: name of the row that this one's time is divided by, for a table of its
+            own (thread scaling, layouts, window sizes).
+        bars: how many times faster than a peer we must be, where that is not 1.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    pool_size: float = 2
+    strides: int | None = None
+    padding: str = "valid"
+    dtype: str = "float32"
+    layout: str = "channels_last"
+    mode: str = "forward"
+    xla: bool = False
+    threads: int = 2
+    calls: int = 1
+    pseudo: bool = False
+    peers: tuple[str, ...] = ()
+    against: str = ""
+    bars: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Name and mode: what tells a row from all others."""
+        return f"{self.name}/{self.mode}"
+
+    @property
+    def unit(self) -> str:
+        """What a measured value counts."""
+        return "MB" if self.kind == "memory" else "ms"
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Sizes of the pooled axes."""
+        return self.shape[1:-1]
+
+    @property
+    def step(self) -> int:
+        """Elements from one window to the next."""
+        return int(self.pool_size) if self.strides is None else self.strides
+
+    @property
+    def output_spatial(self) -> tuple[int, ...]:
+        """Sizes of the pooled axes of the output."""
+        if self.kind.startswith("global"):
+            return (1,) * len(self.spatial)
+        if self.kind.startswith("fractional"):
+            return tuple(math.floor(size / self.pool_size) for size in self.spatial)
+        room = 0 if self.padding == "same" else int(self.pool_size) - 1
+        return tuple((size - room - 1) // self.step + 1 for size in self.spatial)
+
+    @property
+    def pads(self) -> tuple[tuple[int, int], ...]:
+        """Elements of padding before and after each axis, as TensorFlow places them."""
+        if self.padding == "valid" or self.kind not in ("max", "avg", "lp"):
+            return ((0, 0),) * len(self.spatial)
+        pads = []
+        for size, count in zip(self.spatial, self.output_spatial, strict=True):
+            reach = (count - 1) * self.step + int(self.pool_size)
+            total = max(reach - size, 0)
+            pads.append((total // 2, total - total // 2))
+        return tuple(pads)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the output, channels last."""
+        return (self.shape[0], *self.output_spatial, self.shape[-1])
+
+    @property
+    def bytes_moved(self) -> int:
+        """Least traffic with memory: what a copy of the same time could have moved.
+
+        Forward reads x and writes y. Training also writes and reads one byte of tap per
+        output where one tap wins, reads dy and writes dx.
+        """
+        if self.kind in MODELS:
+            return 0
+        width = BYTES[self.dtype]
+        x, y = math.prod(self.shape), math.prod(self.output_shape)
+        moved = width * (x + y)
+        if self.mode == "training":
+            taps = 0 if "avg" in self.kind or self.kind == "lp" else 2 * y
+            moved += width * (x + y) + taps
+        return self.calls * moved
+
+    @property
+    def window(self) -> str:
+        """The window as a person writes it: 3/2 same."""
+        if self.kind in MODELS or self.kind.startswith("global"):
+            return ""
+        if self.kind.startswith("fractional"):
+            return f"{self.pool_size:.3f}"
+        same = " same" if self.padding == "same" else ""
+        return f"{self.pool_size}/{self.step}{same}"
+
+
+def both(
+    *arguments: Any, training_bars: dict[str, float] | None = None, **further: Any
+) -> tuple[Row, Row]:
+    """A line that gives two rows: forward and training."""
+    row = Row(*arguments, **further)
+    bars = row.bars | (training_bars or {})
+    return row, replace(row, mode="training", bars=bars)
+
+
+def forward(*arguments: Any, **further: Any) -> tuple[Row]:
+    """A line that gives the forward row alone."""
+    return (Row(*arguments, **further),)
+
+
+def training(*arguments: Any, **further: Any) -> tuple[Row]:
+    """A line that gives the training row alone."""
+    return (Row(*arguments, mode="training", **further),)
