@@ -16,6 +16,30 @@ from cases import CASES, CHANNEL_CASES, COLUMN_CASES, Case
 GLOBAL_SHAPES = [(2, 5, 7, 19), (1, 130, 66, 24), (3, 40, 130), (1, 9, 8, 7, 5)]
 DIGEST_CASES = CASES + CHANNEL_CASES[::6] + COLUMN_CASES[::6]
 
+# What draws, draws the same whoever computes it.
+FAMILIES = {
+    "lp 1": ("lp_pool", (3, 2, "same"), {"p": 1}),
+    "lp 2": ("lp_pool", (2,), {"p": 2}),
+    "lp 2.5": ("lp_pool", (3, 1, "same"), {"p": 2.5, "normalize": True}),
+    "expectation": ("stochastic_pool", (3, 2, "same"), {}),
+    **{
+        f"{name} {data_format}": (function, arguments, {**options, **layout})
+        for data_format in ("channels_last", "channels_first")
+        for layout in [{"data_format": data_format, "seed": (5, 6)}]
+        for name, function, arguments, options in [
+            ("stochastic", "stochastic_pool", (3, 2, "same"), {}),
+            ("fractional", "fractional_max_pool", (1.44,), {}),
+            (
+                "fractional by channel",
+                "fractional_avg_pool",
+                (1.3,),
+                {"regions_per": "channel", "pseudo_random": False},
+            ),
+        ]
+    },
+}
+FAMILY_SHAPES = [(2, 9, 12, 19), (1, 20, 21, 37)]
+
 
 def of_max(case: Case, dtype: str = "float32") -> str:
     """Digests values, indices and, for floats, the gradient."""
@@ -54,6 +78,20 @@ def of_global(shape: tuple[int, ...], data_format: str) -> str:
     )
 
 
+def of_family(name: str, x: np.ndarray) -> str:
+    """Digests a member of the other families and its gradient."""
+    import tensorflow as tf
+
+    import keras_pooling as kp
+
+    function, arguments, options = FAMILIES[name]
+    tensor = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        y = getattr(kp.ops, function)(tensor, *arguments, **options)
+    return _digest([y.numpy(), tape.gradient(y, tensor).numpy()])
+
+
 def of_everything() -> dict[str, str]:
     """Digests every case in float32, and some in each dtype."""
     digests = {}
@@ -68,6 +106,11 @@ def of_everything() -> dict[str, str]:
     for shape in GLOBAL_SHAPES:
         for data_format in ("channels_last", "channels_first"):
             digests[f"global {shape} {data_format}"] = of_global(shape, data_format)
+    for name in FAMILIES:
+        for dtype in ("float16", "float32", "float64"):
+            for shape in FAMILY_SHAPES:
+                x = data.for_average(shape, dtype, data.generator(name, shape, dtype))
+                digests[f"{name} {shape} {dtype}"] = of_family(name, x)
     return digests
 
 

@@ -6,6 +6,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 
 from keras_pooling import _build_info
@@ -13,6 +14,7 @@ from keras_pooling.ops import library
 
 REPOSITORY = Path(__file__).parents[1]
 LIBRARY = Path(_build_info.__file__).with_name("_keras_pooling_ops.so")
+XLA_LIBRARY = LIBRARY.with_name("_keras_pooling_xla.so")
 
 
 def requirement(lines, name):
@@ -36,8 +38,9 @@ def test_built_against_the_tensorflow_that_runs():
     )
 
 
-def test_the_library_keeps_no_path_of_the_machine_that_built_it():
-    content = LIBRARY.read_bytes()
+@pytest.mark.parametrize("library", [LIBRARY, XLA_LIBRARY], ids=lambda path: path.name)
+def test_a_library_keeps_no_path_of_the_machine_that_built_it(library):
+    content = library.read_bytes()
     assert b"libtensorflow_framework.so" in content
     for folder in (str(Path(tf.__file__).parent), str(REPOSITORY)):
         assert folder.encode() not in content

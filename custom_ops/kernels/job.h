@@ -1,0 +1,47 @@
+// What every thread of one call needs to know, and the two ways to share work out: one
+// per layout. Knows no instruction set and no element type.
+#ifndef KERAS_POOLING_KERNELS_JOB_H_
+#define KERAS_POOLING_KERNELS_JOB_H_
+
+#include "kernels/targets.h"
+
+namespace keras_pooling {
+
+// Scratch memory should stay in the second-level cache.
+constexpr int64_t kTileBytes = int64_t{384} << 10;
+
+// Of scratch memory and of what is written past the caches.
+constexpr int64_t kAlignment = 64;
+
+size_t ElementSize(ElementType type);
+size_t TapSize(TapType type);
+
+// Part of a call (one plan) with its way to run, and what every thread needs of them.
+struct Job {
+  const Call& call;
+  const Plan& plan;
+  Operands operands;    // of the part
+  Range lanes;          // of each position, with channels_last
+  int64_t first_index;  // of the part's outputs in the whole tensor
+  const Parallel& parallel;
+  const Target& target;
+  Walk walk;
+  RowKernel kernel;
+
+  bool visits_outputs() const { return walk != Walk::kGather; }
+  int64_t visited(int i) const {
+    return visits_outputs() ? plan.axes[i].out() : plan.axes[i].in;
+  }
+
+  // Nanoseconds for one visited position of `lanes` lanes, roughly: the taps of all
+  // windows, shared out among the positions that are visited for them.
+  int64_t Cost(int64_t lanes) const;
+};
+
+// Both return false if there was no memory for scratch space.
+bool DriveChannelsLast(const Job& job);
+bool DriveChannelsFirst(const Job& job);
+
+}  // namespace keras_pooling
+
+#endif  // KERAS_POOLING_KERNELS_JOB_H_
