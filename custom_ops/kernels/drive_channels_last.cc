@@ -143,8 +143,6 @@ bool DriveBlocks(const Job& job) {
   const auto scratch_bytes = [&](int64_t rows) {
     return job.kernel.block_scratch(InputRows(height, rows), columns, part_lanes);
   };
-  // As many rows as scratch memory holds: the fewer blocks, the fewer rows are read
-  // twice.
   const int64_t images = plan.batch * plan.axes[0].out();
   if (images < wanted) parts = std::min(most_parts, wanted / images + 1);
   while (2 * parts <= most_parts && scratch_bytes(2 * height.max_taps) > kTileBytes) {
@@ -152,6 +150,8 @@ bool DriveBlocks(const Job& job) {
     part_lanes = (lanes + parts - 1) / parts;
   }
   part_lanes = (lanes + parts - 1) / parts;
+  // As many rows as scratch memory holds: the fewer blocks, the fewer rows are read
+  // twice.
   int64_t rows = height.out();
   while (rows > 1 && scratch_bytes(rows) > kTileBytes) rows = (rows + 1) / 2;
   const int64_t blocks = (height.out() + rows - 1) / rows;
