@@ -8,25 +8,14 @@
 namespace keras_pooling {
 namespace {
 
-// Positions of the input or output that a tile holds.
-struct Box {
-  Range axes[kMaxRank];
-
-  int64_t positions() const {
-    int64_t count = 1;
-    for (const Range& range : axes) count *= range.end - range.begin;
-    return count;
-  }
-
-  // How scratch memory that holds the box is addressed by positions of the whole.
-  Side Packed(int64_t lanes) const {
-    Side side = {0, {0, 0, lanes}};
-    side.stride[1] = (axes[2].end - axes[2].begin) * side.stride[2];
-    side.stride[0] = (axes[1].end - axes[1].begin) * side.stride[1];
-    side.base = -side.At(axes[0].begin, axes[1].begin, axes[2].begin);
-    return side;
-  }
-};
+// How scratch memory that holds the box is addressed by positions of the whole.
+Side Packed(const Box& box, int64_t lanes) {
+  Side side = {0, {0, 0, lanes}};
+  side.stride[1] = (box.axes[2].end - box.axes[2].begin) * side.stride[2];
+  side.stride[0] = (box.axes[1].end - box.axes[1].begin) * side.stride[1];
+  side.base = -side.At(box.axes[0].begin, box.axes[1].begin, box.axes[2].begin);
+  return side;
+}
 
 // An operand as tiles move it: packed before a tile's walk, or unpacked after it.
 struct Moved {
@@ -34,6 +23,7 @@ struct Moved {
   size_t element_size;
   bool at_outputs;
   bool is_written;
+  bool is_streamed;
   MoveRowFn move;
 };
 
@@ -41,33 +31,23 @@ constexpr int kOperands = 5;
 
 struct FirstJob {
   const Job& job;
-  Moved moved[kOperands];   // x, dx, y, dy, taps
-  int64_t tile[kMaxRank];   // visited positions per tile
-  int64_t tiles[kMaxRank];  // tiles per axis
-  int64_t scratch_bytes;    // of the largest tile
+  Moved moved[kOperands];  // x, dx, y, dy, taps
+  Tiling tiling;
+  int64_t lanes;          // planes per tile
+  int64_t scratch_bytes;  // of the largest tile
   std::atomic<bool>* no_memory;
-
-  Box VisitedBox(int64_t index) const {
-    Box box;
-    for (int i = kMaxRank - 1; i >= 0; --i) {
-      const int64_t begin = index % tiles[i] * tile[i];
-      box.axes[i] = {begin, std::min(begin + tile[i], job.visited(i))};
-      index /= tiles[i];
-    }
-    return box;
-  }
 
   Box OtherBox(const Box& visited) const {
     Box box;
     for (int i = 0; i < kMaxRank; ++i) {
       const Axis& axis = job.plan.axes[i];
       const Range& range = visited.axes[i];
-      if (job.walk == Walk::kReduce || job.walk == Walk::kSeparable) {
-        box.axes[i] = axis.InputsOf(range);
-      } else if (job.walk == Walk::kGather) {
+      if (!job.visits_outputs()) {
         box.axes[i] = axis.OutputsOf(range);
-      } else {
+      } else if (job.walk == Walk::kDisjoint) {
         box.axes[i] = {axis.Owned(range.begin).begin, axis.Owned(range.end - 1).end};
+      } else {
+        box.axes[i] = axis.InputsOf(range);
       }
     }
     return box;
@@ -75,34 +55,40 @@ struct FirstJob {
 
   int64_t Bytes(const Moved& operand, const Box& in, const Box& out) const {
     if (operand.tensor == nullptr) return 0;
-    const int64_t bytes = (operand.at_outputs ? out : in).positions() *
-                          job.kernel.lanes * static_cast<int64_t>(operand.element_size);
+    const int64_t bytes = (operand.at_outputs ? out : in).positions() * lanes *
+                          static_cast<int64_t>(operand.element_size);
     return (bytes + kAlignment - 1) / kAlignment * kAlignment;
   }
 
-  // Sets the tiles per axis from `tile`, and scratch_bytes.
-  void Measure() {
-    int64_t count = 1;
-    for (int i = 0; i < kMaxRank; ++i) {
-      tiles[i] = (job.visited(i) + tile[i] - 1) / tile[i];
-      count *= tiles[i];
-    }
-    scratch_bytes = 0;
-    for (int64_t index = 0; index < count; ++index) {
-      const Box visited = VisitedBox(index);
+  int64_t MovedBytes() const {
+    int64_t most = 0;
+    for (int64_t index = 0; index < tiling.boxes(); ++index) {
+      const Box visited = tiling.BoxOf(index);
       const Box other = OtherBox(visited);
       int64_t bytes = 0;
       for (const Moved& operand : moved) {
         bytes += job.visits_outputs() ? Bytes(operand, other, visited)
                                       : Bytes(operand, visited, other);
       }
-      if (job.walk == Walk::kSeparable) {
-        bytes += job.kernel.block_scratch(other.axes[1].end - other.axes[1].begin,
-                                          visited.axes[2].end - visited.axes[2].begin,
-                                          job.kernel.lanes);
-      }
-      scratch_bytes = std::max(scratch_bytes, bytes);
+      most = std::max(most, bytes);
     }
+    return most;
+  }
+
+  // Cuts the tiles of `vectors` vectors of planes until they fit; false if boxes would
+  // have to be shorter than `windows` windows.
+  bool Fit(int64_t vectors, double windows) {
+    lanes = vectors * job.kernel.lanes;
+    tiling = Tiling(job);
+    do {
+      scratch_bytes = MovedBytes() + tiling.ScratchBytes(lanes);
+      if (scratch_bytes <= kTileBytes) return true;
+    } while (tiling.Split(windows));
+    return false;
+  }
+
+  int64_t groups() const {
+    return (job.plan.batch * job.plan.channels + lanes - 1) / lanes;
   }
 };
 
@@ -111,17 +97,17 @@ void RunFirst(const void* context, int64_t begin, int64_t end) {
   const auto& first = *static_cast<const FirstJob*>(context);
   const Job& job = first.job;
   const Plan& plan = job.plan;
-  const int64_t lanes = job.kernel.lanes;
+  const int64_t lanes = first.lanes;
   const Scratch scratch(static_cast<size_t>(first.scratch_bytes));
   if (scratch.data() == nullptr) {
     first.no_memory->store(true);
     return;
   }
-  const int64_t tiles = first.tiles[0] * first.tiles[1] * first.tiles[2];
+  const int64_t tiles = first.tiling.boxes();
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t plane = unit / tiles * lanes;
     const int64_t planes = std::min(plan.batch * plan.channels - plane, lanes);
-    const Box box = first.VisitedBox(unit % tiles);
+    const Box box = first.tiling.BoxOf(unit % tiles);
     const Box other = first.OtherBox(box);
     const Box& in = job.visits_outputs() ? other : box;
     const Box& out = job.visits_outputs() ? box : other;
@@ -139,12 +125,18 @@ void RunFirst(const void* context, int64_t begin, int64_t end) {
         return operand.at_outputs ? plan.axes[axis].out() : plan.axes[axis].in;
       };
       const auto element_size = static_cast<int64_t>(operand.element_size);
-      const int64_t width = held.axes[2].end - held.axes[2].begin;
       const int64_t plane_size = size(0) * size(1) * size(2);
-      const PlaneRow row = {plane_size, planes, lanes, width};
+      int64_t width = held.axes[2].end - held.axes[2].begin;
+      int64_t rows = held.axes[1].end - held.axes[1].begin;
+      if (width == size(2)) {  // whole rows are one long row
+        width *= rows;
+        rows = 1;
+      }
+      const PlaneRow row = {plane_size, planes, lanes, width, operand.is_streamed};
       char* to = packed[i];
       for (int64_t d = held.axes[0].begin; d < held.axes[0].end; ++d) {
-        for (int64_t h = held.axes[1].begin; h < held.axes[1].end; ++h) {
+        for (int64_t r = 0; r < rows; ++r) {
+          const int64_t h = held.axes[1].begin + r;
           const int64_t offset =
               plane * plane_size + (d * size(1) + h) * size(2) + held.axes[2].begin;
           operand.move(row, static_cast<char*>(operand.tensor) + offset * element_size,
@@ -166,16 +158,8 @@ void RunFirst(const void* context, int64_t begin, int64_t end) {
     const Side index = {job.first_index + plane * plan.out_positions(),
                         {plan.axes[1].out() * width, width, 1}};
     const Frame frame = {
-        in.Packed(lanes), out.Packed(lanes), index, plan.out_positions(), 0, lanes};
-    for (int64_t d = box.axes[0].begin; d < box.axes[0].end; ++d) {
-      if (job.walk == Walk::kSeparable) {
-        job.kernel.block(plan, operands, frame, d, box.axes[1], box.axes[2], next);
-        continue;
-      }
-      for (int64_t h = box.axes[1].begin; h < box.axes[1].end; ++h) {
-        job.kernel.row(plan, operands, frame, d, h, box.axes[2]);
-      }
-    }
+        Packed(in, lanes), Packed(out, lanes), index, plan.out_positions(), 0, lanes};
+    job.kernel.run(plan, operands, frame, box, next);
     for (int i = 0; i < kOperands; ++i) {
       if (first.moved[i].tensor != nullptr && first.moved[i].is_written) move(i);
     }
@@ -187,44 +171,42 @@ void RunFirst(const void* context, int64_t begin, int64_t end) {
 bool DriveChannelsFirst(const Job& job) {
   const Call& call = job.call;
   const Operands& o = job.operands;
+  const Plan& plan = job.plan;
   const bool backward = call.task == Task::kBackward;
   const size_t element_size = ElementSize(call.type);
-  const int64_t lanes = job.kernel.lanes;
+  const auto streams = [&](int64_t positions) {
+    return plan.batch * plan.channels * positions * static_cast<int64_t>(element_size) >
+           kStreamedBytes;
+  };
   std::atomic<bool> no_memory(false);
   FirstJob first = {
       job,
-      {{const_cast<void*>(o.x), element_size, false, false, nullptr},
-       {o.dx, element_size, false, true, nullptr},
-       {o.y, element_size, true, !backward, nullptr},
-       {const_cast<void*>(o.dy), element_size, true, false, nullptr},
-       {o.taps, TapSize(call.tap_type), true, call.task == Task::kForward, nullptr}},
-      {1, 1, 1},
-      {1, 1, 1},
+      {{const_cast<void*>(o.x), element_size, false, false, false, nullptr},
+       {o.dx, element_size, false, true, streams(plan.in_positions()), nullptr},
+       {o.y, element_size, true, !backward, streams(plan.out_positions()), nullptr},
+       {const_cast<void*>(o.dy), element_size, true, false, false, nullptr},
+       {o.taps, TapSize(call.tap_type), true, call.task == Task::kForward, false,
+        nullptr}},
+      Tiling(job),
+      0,
       0,
       &no_memory};
+  // Several vectors of planes share the steps from tap to tap, if there are enough of
+  // them, and if tiles do not reach so far into others that they had better be long.
+  const int64_t wanted = 4 * job.parallel.threads();
+  const bool reaches = job.walk == Walk::kScatter || job.walk == Walk::kSeparable;
+  int64_t vectors = reaches ? 1 : 4;
+  while (!first.Fit(vectors, 2.0) || first.groups() * first.tiling.boxes() < wanted) {
+    if (vectors == 1) break;
+    vectors /= 2;
+  }
+  if (vectors == 1) first.Fit(vectors, 0.0);
   for (Moved& operand : first.moved) {
     operand.move =
-        job.target.find_move(operand.element_size, !operand.is_written, lanes);
+        job.target.find_move(operand.element_size, !operand.is_written, first.lanes);
   }
-  // Whole rows if they fit, then as many of them as fit.
-  first.tile[2] = job.visited(2);
-  first.Measure();
-  while (first.tile[2] > 1 && first.scratch_bytes > kTileBytes) {
-    first.tile[2] = (first.tile[2] + 1) / 2;
-    first.Measure();
-  }
-  while (first.tile[1] < job.visited(1)) {
-    const int64_t before = first.tile[1];
-    first.tile[1] = std::min(2 * before, job.visited(1));
-    first.Measure();
-    if (first.scratch_bytes <= kTileBytes) continue;
-    first.tile[1] = before;
-    first.Measure();
-    break;
-  }
-  const int64_t groups = (job.plan.batch * job.plan.channels + lanes - 1) / lanes;
-  const int64_t tiles = first.tiles[0] * first.tiles[1] * first.tiles[2];
-  job.parallel.For(groups * tiles, first.tile[1] * first.tile[2] * job.Cost(2 * lanes),
+  job.parallel.For(first.groups() * first.tiling.boxes(),
+                   first.tiling.BoxOf(0).positions() * job.Cost(2 * first.lanes),
                    {&RunFirst, &first});
   return !no_memory;
 }

@@ -81,6 +81,7 @@ void Axis::IndexReaders() {
     while (o < end && (i - first(o)) % dilation != 0) ++o;
     const int64_t count = o < end ? (end - 1 - o) / reader_step + 1 : 0;
     readers[static_cast<size_t>(i)] = {o, count};
+    most_readers = std::max(most_readers, count);
   }
 }
 
@@ -173,7 +174,7 @@ std::string PlanOfRow(const PoolSpec& spec, int64_t batch, int64_t channels,
              "pooling";
     }
     taps *= axis.max_taps;
-    axis.uniform = spec.geometry == Geometry::kSliding;
+    if (spec.geometry == Geometry::kSliding) axis.stride = spec.axes[at].stride;
     axis.disjoint = axis.dilation == 1;
     for (size_t o = 1; o < axis.spans.size(); ++o) {
       const Span& before = axis.spans[o - 1];

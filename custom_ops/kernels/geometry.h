@@ -16,6 +16,17 @@ struct Range {
   int64_t end;
 };
 
+// Neighbouring positions or windows, along every axis.
+struct Box {
+  Range axes[kMaxRank];
+
+  int64_t positions() const {
+    int64_t count = 1;
+    for (const Range& range : axes) count *= range.end - range.begin;
+    return count;
+  }
+};
+
 // Where a tensor's positions lie, in elements. Lanes are neighbours in memory.
 struct Side {
   int64_t base;
@@ -63,19 +74,21 @@ struct Axis {
   // No position belongs to two windows, and a window's taps are neighbours.
   bool disjoint = true;
 
-  // Windows of one size follow one another at one stride.
-  bool uniform = false;
+  // Of windows of one size (some clipped); 0 where they have more sizes or strides.
+  int64_t stride = 0;
 
   // Per position, for gradients. Empty until IndexReaders().
   std::vector<Readers> readers;
   int64_t reader_step = 1;
+  int64_t most_readers = 0;  // of any position
 
   int64_t out() const { return static_cast<int64_t>(spans.size()); }
   // The tap as which window `o` reads `position`, one of its own.
   int64_t TapAt(int64_t o, int64_t position) const {
     const Span& span = spans[static_cast<size_t>(o)];
-    const int64_t offset = position - span.first;
-    return span.first_tap + (dilation == 1 ? offset : offset / dilation);
+    int64_t offset = position - span.first;
+    if (__builtin_expect(dilation != 1, 0)) offset /= dilation;
+    return span.first_tap + offset;
   }
   void IndexReaders();
 

@@ -10,6 +10,9 @@ namespace keras_pooling {
 // Scratch memory should stay in the second-level cache.
 constexpr int64_t kTileBytes = int64_t{384} << 10;
 
+// Results larger than this are written past the caches.
+constexpr int64_t kStreamedBytes = int64_t{16} << 20;
+
 // Of scratch memory and of what is written past the caches.
 constexpr int64_t kAlignment = 64;
 
@@ -26,16 +29,39 @@ struct Job {
   const Parallel& parallel;
   const Target& target;
   Walk walk;
-  RowKernel kernel;
+  Kernel kernel;
 
-  bool visits_outputs() const { return walk != Walk::kGather; }
+  bool visits_outputs() const {
+    return walk != Walk::kGather && walk != Walk::kScatter;
+  }
   int64_t visited(int i) const {
     return visits_outputs() ? plan.axes[i].out() : plan.axes[i].in;
   }
+  int64_t visited_positions() const { return visited(0) * visited(1) * visited(2); }
 
   // Nanoseconds for one visited position of `lanes` lanes, roughly: the taps of all
   // windows, shared out among the positions that are visited for them.
   int64_t Cost(int64_t lanes) const;
+};
+
+// The visited positions of one image, cut into boxes of one size (the last may be
+// smaller).
+class Tiling {
+ public:
+  explicit Tiling(const Job& job);  // one box
+
+  int64_t boxes() const { return counts_[0] * counts_[1] * counts_[2]; }
+  Box BoxOf(int64_t index) const;
+  // Cuts boxes in halves, rows before columns; false if there is nothing left to cut
+  // that is longer than `windows` windows that overlap.
+  bool Split(double windows);
+  // Of the box that needs most.
+  int64_t ScratchBytes(int64_t lanes) const;
+
+ private:
+  const Job* job_;
+  int64_t sizes_[kMaxRank];   // of a box
+  int64_t counts_[kMaxRank];  // of boxes
 };
 
 // Both return false if there was no memory for scratch space.

@@ -19,8 +19,11 @@ namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Which lanes of a vector exist in memory: all of them, or only the first few.
+// Which lanes of a vector exist in memory: all of them, or only the first few; and how
+// they are written. Cached() are the same lanes, written through the caches.
 struct AllLanes {
+  static constexpr bool kOnly = false;  // whether there are no others in a call
+  HWY_INLINE AllLanes Cached() const { return {}; }
   template <class D>
   HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {
     return hn::LoadU(d, from);
@@ -33,6 +36,7 @@ struct AllLanes {
 
 struct FirstLanes {
   size_t count;
+  HWY_INLINE FirstLanes Cached() const { return *this; }
   template <class D>
   HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {
     return hn::LoadN(d, from, count);
@@ -44,8 +48,9 @@ struct FirstLanes {
 };
 
 // All lanes, written past the caches: for results far larger than they are. Addresses
-// must be aligned to the vector.
+// must be aligned to the vector, and lanes be whole vectors.
 struct StreamedLanes : AllLanes {
+  static constexpr bool kOnly = true;
   template <class D>
   HWY_INLINE void Store(hn::Vec<D> v, D d, hn::TFromD<D>* to) const {
     // Highway streams whole 16 bytes, also of a shorter vector.

@@ -75,6 +75,9 @@ void UnpackRow(const PlaneRow& row, void* tensor, void* scratch) {
   using B = Block<U, kMost>;
   const typename B::D d;
   constexpr int kSize = B::kSize;
+  const auto place = [&](const U* at) { return reinterpret_cast<uintptr_t>(at) % 64; };
+  const bool streams = row.is_streamed && kSize * sizeof(U) >= 16 && place(to) == 0 &&
+                       place(to + row.plane_stride) == 0;
   for (int64_t lane = 0; lane < row.planes; lane += kSize) {
     for (int64_t w = 0; w < row.width; w += kSize) {
       const int64_t count = HWY_MIN(row.width - w, int64_t{kSize});
@@ -87,7 +90,9 @@ void UnpackRow(const PlaneRow& row, void* tensor, void* scratch) {
       for (int i = 0; i < kSize; ++i) {
         if (lane + i >= row.planes) break;
         U* const plane = to + (lane + i) * row.plane_stride + w;
-        if (count == kSize) {
+        if (count == kSize && streams) {
+          hn::Stream(v[i], d, plane);
+        } else if (count == kSize) {
           hn::StoreU(v[i], d, plane);
         } else {
           hn::StoreN(v[i], d, plane, static_cast<size_t>(count));

@@ -1,5 +1,5 @@
-// What each instruction set offers to the table in targets.cc. The row kernels are
-// compiled in files of their own (rows_*.cc), so that a build can share them out.
+// What each instruction set offers to the table in targets.cc. The kernels are
+// compiled in files of their own (kernels_*.cc), so that a build can share them out.
 // Compiled once per instruction set.
 #include "kernels/highway_targets.h"
 #undef HWY_TARGET_INCLUDE
@@ -12,16 +12,16 @@ HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
 namespace HWY_NAMESPACE {
 
-RowKernel FindRow(const RowRequest& request) {
+Kernel FindKernel(const KernelRequest& request) {
   switch (request.type) {
     case ElementType::kFloat32:
     case ElementType::kFloat64:
-      return FindFloatRow(request);
+      return FindFloatKernel(request);
     case ElementType::kFloat16:
     case ElementType::kBFloat16:
-      return FindHalfRow(request);
+      return FindHalfKernel(request);
     default:
-      return FindIntRow(request);
+      return FindIntKernel(request);
   }
 }
 

@@ -17,27 +17,27 @@ namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The first two of Philox's four words, for counters (index, 0) and the key `seed`.
-template <class DU, class VU = hn::Vec<DU>>
-HWY_INLINE void Philox(DU du, const uint32_t (&seed)[2], VU index_low, VU index_high,
-                       VU* word0, VU* word1) {
-  const VU multiplier0 = hn::Set(du, 0xD2511F53u);
-  const VU multiplier1 = hn::Set(du, 0xCD9E8D57u);
-  VU c0 = index_low;
-  VU c1 = index_high;
-  VU c2 = hn::Zero(du);
-  VU c3 = hn::Zero(du);
+// The first two of Philox's four words, for counters (index, 0) and the key `seed`, one
+// counter in each 64-bit lane. The upper halves of the words' lanes hold anything.
+template <class D64, class V64 = hn::Vec<D64>>
+HWY_INLINE void Philox(D64 du64, const uint32_t (&seed)[2], V64 index, V64* word0,
+                       V64* word1) {
+  const hn::RepartitionToNarrow<D64> du32;
+  const auto multiplier0 = hn::Set(du32, 0xD2511F53u);
+  const auto multiplier1 = hn::Set(du32, 0xCD9E8D57u);
+  V64 c0 = index;
+  V64 c1 = hn::ShiftRight<32>(index);
+  V64 c2 = hn::Zero(du64);
+  V64 c3 = hn::Zero(du64);
   uint32_t key0 = seed[0];
   uint32_t key1 = seed[1];
   for (int round = 0; round < 10; ++round) {
-    const VU high0 = hn::MulHigh(c0, multiplier0);
-    const VU high1 = hn::MulHigh(c2, multiplier1);
-    const VU low0 = hn::Mul(c0, multiplier0);
-    const VU low1 = hn::Mul(c2, multiplier1);
-    c0 = hn::Xor3(high1, c1, hn::Set(du, key0));
-    c1 = low1;
-    c2 = hn::Xor3(high0, c3, hn::Set(du, key1));
-    c3 = low0;
+    const V64 product0 = hn::MulEven(hn::BitCast(du32, c0), multiplier0);
+    const V64 product1 = hn::MulEven(hn::BitCast(du32, c2), multiplier1);
+    c0 = hn::Xor3(hn::ShiftRight<32>(product1), c1, hn::Set(du64, uint64_t{key0}));
+    c1 = product1;
+    c2 = hn::Xor3(hn::ShiftRight<32>(product0), c3, hn::Set(du64, uint64_t{key1}));
+    c3 = product0;
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }
@@ -45,32 +45,43 @@ HWY_INLINE void Philox(DU du, const uint32_t (&seed)[2], VU index_low, VU index_
   *word1 = c1;
 }
 
+// first, first + stride, …
+template <class D64>
+HWY_INLINE hn::Vec<D64> Indices(D64 du64, int64_t first, int64_t stride) {
+  const auto steps = hn::Iota(du64, 0);
+  return hn::Add(hn::Set(du64, static_cast<uint64_t>(first)),
+                 hn::Mul(steps, hn::Set(du64, static_cast<uint64_t>(stride))));
+}
+
 // Uniform in [0, 1), one number per lane; lane i has the index first + i · stride.
 // As many bits as the type's significand holds.
 template <class D>
 HWY_INLINE hn::Vec<D> Uniform(D d, const uint32_t (&seed)[2], int64_t first,
                               int64_t stride) {
-  constexpr size_t kLanes = hn::MaxLanes(d);
-  const hn::Rebind<uint32_t, D> du32;
-  HWY_ALIGN uint32_t low[kLanes];
-  HWY_ALIGN uint32_t high[kLanes];
-  for (size_t i = 0; i < kLanes; ++i) {
-    const int64_t index = first + static_cast<int64_t>(i) * stride;
-    low[i] = static_cast<uint32_t>(index);
-    high[i] = static_cast<uint32_t>(index >> 32);
-  }
-  auto word0 = hn::Zero(du32);
-  auto word1 = hn::Zero(du32);
-  Philox(du32, seed, hn::Load(du32, low), hn::Load(du32, high), &word0, &word1);
   if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    // Even lanes and odd lanes apart.
+    const hn::RebindToUnsigned<D> du32;
+    const hn::RepartitionToWide<decltype(du32)> du64;
+    const auto index = Indices(du64, first, 2 * stride);
+    auto even = hn::Zero(du64);
+    auto odd = hn::Zero(du64);
+    auto rest = hn::Zero(du64);
+    Philox(du64, seed, index, &even, &rest);
+    Philox(du64, seed, hn::Add(index, hn::Set(du64, static_cast<uint64_t>(stride))),
+           &odd, &rest);
+    const auto words =
+        hn::OddEven(hn::BitCast(du32, hn::ShiftLeft<32>(odd)), hn::BitCast(du32, even));
     const hn::RebindToSigned<D> di;
-    const auto bits = hn::BitCast(di, hn::ShiftRight<8>(word0));
-    return hn::Mul(hn::ConvertTo(d, bits), hn::Set(d, 0x1p-24f));
+    return hn::Mul(hn::ConvertTo(d, hn::BitCast(di, hn::ShiftRight<8>(words))),
+                   hn::Set(d, 0x1p-24f));
   } else {
     const hn::RebindToUnsigned<D> du64;
     const hn::RebindToSigned<D> di64;
-    const auto bits = hn::Or(hn::ShiftLeft<32>(hn::PromoteTo(du64, word0)),
-                             hn::PromoteTo(du64, word1));
+    auto high = hn::Zero(du64);
+    auto low = hn::Zero(du64);
+    Philox(du64, seed, Indices(du64, first, stride), &high, &low);
+    const auto bits = hn::Or(hn::ShiftLeft<32>(high),
+                             hn::And(low, hn::Set(du64, uint64_t{0xffffffff})));
     return hn::Mul(hn::ConvertTo(d, hn::BitCast(di64, hn::ShiftRight<11>(bits))),
                    hn::Set(d, 0x1p-53));
   }

@@ -17,6 +17,7 @@
 
 #include <limits>
 
+#include "hwy/cache_control.h"
 #include "kernels/kernel.h"
 #include "kernels/lanes-inl.h"
 
@@ -31,12 +32,25 @@ struct NoTap {};
 template <class Tap>
 constexpr bool kKeepsTaps = !std::is_same_v<Tap, NoTap>;
 
+// What reducers may offer besides; here they do not.
+//   void Fetch(near) const   tells memory that a vector at `near` will be needed soon
+struct Reducer {
+  HWY_INLINE void Fetch(int64_t) const {}
+  static constexpr bool kSeparable = false;  // see separable-inl.h
+  static constexpr bool kScatters = false;   // see scatter-inl.h
+  static constexpr bool kAverages = false;   // whether it looks at Window::share
+  static constexpr bool kStreams = false;    // whether results go past the caches
+  // A reducer may presume something of its input that makes it faster:
+  //   bool Holds(near, count) const   whether it is so, of neighbouring elements
+  // Where it is not, the reducer named here does the work.
+  using Careful = void;
+};
+
 // A reducer that looks at each tap once. Others have more passes: they offer
 //   void StartPass<kPass>(&state)                            before each but the first
 //   void AddInPass<kPass>(lanes, window, near, tap, &state)  in place of Add
-struct OnePass {
+struct OnePass : Reducer {
   static constexpr int kPasses = 1;
-  static constexpr bool kSeparable = false;  // see separable-inl.h
 };
 
 // Stands for the gradient of a reduction whose callers compose it of others.
@@ -44,9 +58,11 @@ template <class T>
 struct NoBackward {};
 
 // The order of elements: NaN above all, −0 equal to +0, and of equals the first wins.
+// Of integers it is the plain one.
 template <class T, class D>
 struct Order {
   using V = hn::Vec<D>;
+  static constexpr bool kPresumes = false;
 
   // The best element so far, ready to be compared.
   struct Best {
@@ -81,6 +97,48 @@ struct Order {
   }
 };
 
+// The same of elements none of which is a NaN.
+template <class T, class D>
+struct NumberOrder {
+  using V = hn::Vec<D>;
+  using Best = typename Order<T, D>::Best;
+  static constexpr bool kPresumes = true;
+
+  static HWY_INLINE Best Lowest() { return Order<T, D>::Lowest(); }
+  static HWY_INLINE Best Of(V x) { return {x}; }
+
+  static HWY_INLINE hn::Mask<D> Replace(V x, Best& best) {
+    const auto beats = hn::Gt(x, best.value);
+#if HWY_ARCH_X86
+    best.value = hn::Max(x, best.value);  // x > best ? x : best, also of zeros
+#else
+    best.value = hn::IfThenElse(beats, x, best.value);
+#endif
+    return beats;
+  }
+
+  // Whether none of `count` elements is a NaN.
+  static HWY_INLINE bool Holds(const T* from, int64_t count) {
+    const D d;
+    constexpr int64_t kStep = static_cast<int64_t>(hn::MaxLanes(D()));
+    auto are_numbers = hn::Eq(hn::Zero(d), hn::Zero(d));
+    auto more = are_numbers;
+    int64_t i = 0;
+    for (; i + 2 * kStep <= count; i += 2 * kStep) {
+      const V a = hn::LoadU(d, from + i);
+      const V b = hn::LoadU(d, from + i + kStep);
+      are_numbers = hn::And(are_numbers, hn::Eq(a, a));
+      more = hn::And(more, hn::Eq(b, b));
+    }
+    for (; i < count; i += kStep) {
+      const V a =
+          hn::LoadN(d, from + i, static_cast<size_t>(HWY_MIN(count - i, kStep)));
+      are_numbers = hn::And(are_numbers, hn::Eq(a, a));
+    }
+    return hn::AllTrue(d, hn::And(are_numbers, more));
+  }
+};
+
 // Lanes of halves hold bits: what is compared is a key made of them.
 template <class T, class D>
 struct HalfOrder {
@@ -88,6 +146,7 @@ struct HalfOrder {
   using DI = hn::RebindToSigned<D>;
   using K = hn::Vec<DI>;
   using Bits = hn::TFromD<D>;
+  static constexpr bool kPresumes = false;
 
   struct Best {
     V value;
@@ -122,23 +181,34 @@ struct HalfOrder {
   }
 };
 
-// max: the greatest tap; the first of them; the first NaN if there is one.
+// Lanes for maxima, and how they are ordered: carefully, or fast.
 template <class T, class Tap>
-class MaxForward : public OnePass {
-  static constexpr bool kWide = kKeepsTaps<Tap> && sizeof(Tap) > 1;
-  using Lanes = BitLanes<T, kWide>;
+using MaxLanes = BitLanes<T, (kKeepsTaps<Tap> && sizeof(Tap) > 1)>;
+template <class T, class Tap, class D = typename MaxLanes<T, Tap>::D>
+using CarefulMaxOrder =
+    std::conditional_t<IsHalf<T>::value, HalfOrder<T, D>, Order<T, D>>;
+template <class T, class Tap, class D = typename MaxLanes<T, Tap>::D>
+using MaxOrder = std::conditional_t<std::is_floating_point_v<T>, NumberOrder<T, D>,
+                                    CarefulMaxOrder<T, Tap, D>>;
+
+// max: the greatest tap; the first of them; the first NaN if there is one.
+template <class T, class Tap, class Ranking>
+class MaxOf : public OnePass {
+  using Lanes = MaxLanes<T, Tap>;
   using D = typename Lanes::D;
-  using Ranking = std::conditional_t<IsHalf<T>::value, HalfOrder<T, D>, Order<T, D>>;
   using Taps = TapLanes<std::conditional_t<kKeepsTaps<Tap>, Tap, uint8_t>, D>;
 
  public:
+  using Careful = std::conditional_t<Ranking::kPresumes,
+                                     MaxOf<T, Tap, CarefulMaxOrder<T, Tap>>, void>;
+  static constexpr bool kStreams = !std::is_same_v<Tap, int32_t>;
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
     typename Ranking::Best best;
     typename Taps::V tap;
   };
 
-  explicit MaxForward(const Operands& o)
+  explicit MaxOf(const Operands& o)
       : x_(static_cast<const T*>(o.x)),
         y_(static_cast<T*>(o.y)),
         taps_(static_cast<Tap*>(o.taps)) {}
@@ -162,7 +232,13 @@ class MaxForward : public OnePass {
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
     Lanes::Store(lanes, s.best.value, y_ + out);
-    if constexpr (kKeepsTaps<Tap>) Taps::Store(lanes, s.tap, taps_ + out);
+    if constexpr (kKeepsTaps<Tap>) Taps::Store(lanes.Cached(), s.tap, taps_ + out);
+  }
+
+  HWY_INLINE void Fetch(int64_t in) const { hwy::Prefetch(x_ + in); }
+
+  HWY_INLINE bool Holds(int64_t in, int64_t count) const {
+    return Ranking::Holds(x_ + in, count);
   }
 
   static constexpr bool kSeparable = true;
@@ -214,6 +290,9 @@ class MaxForward : public OnePass {
   Tap* taps_;
 };
 
+template <class T, class Tap>
+using MaxForward = MaxOf<T, Tap, MaxOrder<T, Tap>>;
+
 // avg: the sum of the taps over the window's divisor.
 template <class T>
 class AvgForward : public OnePass {
@@ -222,6 +301,8 @@ class AvgForward : public OnePass {
   using V = typename Lanes::V;
 
  public:
+  static constexpr bool kAverages = true;
+  static constexpr bool kStreams = true;
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
     V sum;
@@ -229,6 +310,8 @@ class AvgForward : public OnePass {
 
   explicit AvgForward(const Operands& o)
       : x_(static_cast<const T*>(o.x)), y_(static_cast<T*>(o.y)) {}
+
+  HWY_INLINE void Fetch(int64_t near) const { hwy::Prefetch(x_ + near); }
 
   template <class Which, class Window>
   HWY_INLINE State Begin(Which, const Window&, int64_t) const {
@@ -243,7 +326,7 @@ class AvgForward : public OnePass {
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window& window, int64_t out,
                          const State& s) const {
-    const auto share = static_cast<typename Lanes::Lane>(1.0 / window.divisor());
+    const auto share = static_cast<typename Lanes::Lane>(window.share);
     Lanes::Store(lanes, hn::Mul(s.sum, hn::Set(D(), share)), y_ + out);
   }
 
@@ -282,6 +365,7 @@ class AvgBackward : public OnePass {
   using V = typename Lanes::V;
 
  public:
+  static constexpr bool kAverages = true;
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
     V sum;
@@ -289,6 +373,8 @@ class AvgBackward : public OnePass {
 
   explicit AvgBackward(const Operands& o)
       : dy_(static_cast<const T*>(o.dy)), dx_(static_cast<T*>(o.dx)) {}
+
+  HWY_INLINE void Fetch(int64_t near) const { hwy::Prefetch(dy_ + near); }
 
   template <class Which, class Window>
   HWY_INLINE State Begin(Which, const Window&, int64_t) const {
@@ -298,7 +384,7 @@ class AvgBackward : public OnePass {
   template <class Which, class Window>
   HWY_INLINE void Add(Which lanes, const Window& window, int64_t out, int64_t,
                       State& s) const {
-    const auto share = static_cast<typename Lanes::Lane>(1.0 / window.divisor());
+    const auto share = static_cast<typename Lanes::Lane>(window.share);
     s.sum = hn::Add(s.sum, hn::Mul(Lanes::Load(lanes, dy_ + out), hn::Set(D(), share)));
   }
 
@@ -340,13 +426,41 @@ class SelectBackward : public OnePass {
   HWY_INLINE void Add(Which lanes, const Window&, int64_t out, int64_t tap,
                       State& s) const {
     const auto won = hn::Eq(Taps::Load(lanes, taps_ + out), Taps::Set(tap));
-    s.sum = hn::Add(s.sum, hn::IfThenElseZero(hn::RebindMask(D(), won),
-                                              Lanes::Load(lanes, dy_ + out)));
+    s.sum = hn::MaskedAddOr(s.sum, hn::RebindMask(D(), won), s.sum,
+                            Lanes::Load(lanes, dy_ + out));
   }
 
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t in, const State& s) const {
     Lanes::Store(lanes, s.sum, dx_ + in);
+  }
+
+  static constexpr bool kScatters = true;
+  using Lane = typename Lanes::Lane;
+
+  template <class Which>
+  HWY_INLINE void Give(Which lanes, int64_t out, Lane* to) const {
+    hn::Store(Lanes::Load(lanes, dy_ + out), D(), to);
+  }
+
+  HWY_INLINE void Fetch(int64_t out) const {
+    hwy::Prefetch(dy_ + out);
+    hwy::Prefetch(taps_ + out);
+  }
+
+  template <class Which>
+  HWY_INLINE bool TapsAreBelow(Which lanes, int64_t out, int64_t taps) const {
+    const typename Taps::DU du;
+    return hn::AllTrue(du, hn::Lt(Taps::Load(lanes, taps_ + out), Taps::Set(taps)));
+  }
+
+  HWY_INLINE hwy::MakeUnsigned<Tap> TapOf(int64_t out) const {
+    return static_cast<hwy::MakeUnsigned<Tap>>(taps_[out]);
+  }
+
+  template <class Which>
+  HWY_INLINE void Take(Which lanes, const Lane* from, int64_t in) const {
+    Lanes::Store(lanes, lanes.Load(D(), from), dx_ + in);
   }
 
  private:

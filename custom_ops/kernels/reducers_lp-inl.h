@@ -67,6 +67,7 @@ class LpForward : public OnePass {
   using V = typename Lanes::V;
 
  public:
+  static constexpr bool kAverages = true;
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
     V sum;
@@ -77,6 +78,8 @@ class LpForward : public OnePass {
         y_(static_cast<T*>(o.y)),
         power_(o.parameters.p),
         root_(1.0 / o.parameters.p) {}
+
+  HWY_INLINE void Fetch(int64_t in) const { hwy::Prefetch(x_ + in); }
 
   template <class Which, class Window>
   HWY_INLINE State Begin(Which, const Window&, int64_t) const {
@@ -91,7 +94,7 @@ class LpForward : public OnePass {
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window& window, int64_t out,
                          const State& s) const {
-    const auto share = static_cast<typename Lanes::Lane>(1.0 / window.divisor());
+    const auto share = static_cast<typename Lanes::Lane>(window.share);
     Lanes::Store(lanes, root_(hn::Mul(s.sum, hn::Set(D(), share))), y_ + out);
   }
 
@@ -111,6 +114,7 @@ class LpBackward : public OnePass {
   using V = typename Lanes::V;
 
  public:
+  static constexpr bool kAverages = true;
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
     V x;
@@ -132,7 +136,7 @@ class LpBackward : public OnePass {
   template <class Which, class Window>
   HWY_INLINE void Add(Which lanes, const Window& window, int64_t out, int64_t,
                       State& s) const {
-    const auto share = static_cast<typename Lanes::Lane>(1.0 / window.divisor());
+    const auto share = static_cast<typename Lanes::Lane>(window.share);
     const V y = Lanes::Load(lanes, y_ + out);
     const V dy = hn::Mul(Lanes::Load(lanes, dy_ + out), hn::Set(D(), share));
     const V term = hn::Mul(dy, power_(hn::Div(hn::Abs(s.x), y)));

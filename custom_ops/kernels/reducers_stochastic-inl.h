@@ -36,21 +36,23 @@ class Weights {
   HWY_INLINE void SetGreatest(V greatest) {
     const D d;
     greatest_ = greatest;
+    is_flat_ = hn::Le(greatest, hn::Zero(d));
     const auto within = hn::And(hn::Lt(greatest, hn::Set(d, kLarge)),
                                 hn::Gt(greatest, hn::Set(d, Lane{1} / kLarge)));
-    is_plain_ = hn::AllTrue(d, within);
+    is_plain_ = hn::AllTrue(d, hn::Or(within, is_flat_));
   }
 
   HWY_INLINE V Of(V x) const {
     const V positive = hn::Max(x, hn::Zero(D()));
-    return is_plain_ ? positive : Careful(x, positive);
+    const V weight = hn::IfThenElse(is_flat_, hn::Set(D(), Lane{1}), positive);
+    return HWY_LIKELY(is_plain_) ? weight : Careful(x, weight);
   }
 
   // Lanes whose window holds a NaN.
   HWY_INLINE hn::Mask<D> HasNan() const { return hn::IsNaN(greatest_); }
 
  private:
-  HWY_NOINLINE V Careful(V x, V positive) const {
+  HWY_NOINLINE V Careful(V x, V weight) const {
     const D d;
     const V one = hn::Set(d, Lane{1});
     const V large = hn::Set(d, kLarge);
@@ -58,8 +60,7 @@ class Weights {
     const V scale =
         hn::IfThenElse(hn::Ge(greatest_, large), small,
                        hn::IfThenElse(hn::Le(greatest_, small), large, one));
-    V weight = hn::Mul(positive, scale);
-    weight = hn::IfThenElse(hn::Le(greatest_, hn::Zero(d)), one, weight);
+    weight = hn::IfThenElse(is_flat_, one, hn::Mul(weight, scale));
     const V infinity = hn::Set(d, kInfinity);
     weight = hn::IfThenElse(hn::Eq(greatest_, infinity),
                             hn::IfThenElseZero(hn::Eq(x, infinity), one), weight);
@@ -67,13 +68,14 @@ class Weights {
   }
 
   V greatest_;
+  hn::Mask<D> is_flat_;  // nothing is above 0
   bool is_plain_;
 };
 
 // What drawing and expecting have in common: pass 0 finds the greatest tap, pass 1 sums
 // the weights.
 template <class T>
-class WeightedPasses {
+class WeightedPasses : public Reducer {
  protected:
   using Lanes = MathLanes<T>;
   using D = typename Lanes::D;
@@ -84,7 +86,6 @@ class WeightedPasses {
 
  public:
   static constexpr int kPasses = 3;
-  static constexpr bool kSeparable = false;
   static constexpr size_t kLanes = hn::MaxLanes(D());
 
  protected:
@@ -175,7 +176,7 @@ class StochasticForward : public WeightedPasses<T> {
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
     Lanes::Store(lanes, s.drawn, y_ + out);
-    if constexpr (kKeepsTaps<Tap>) Taps::Store(lanes, s.tap, taps_ + out);
+    if constexpr (kKeepsTaps<Tap>) Taps::Store(lanes.Cached(), s.tap, taps_ + out);
   }
 
  private:

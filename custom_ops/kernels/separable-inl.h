@@ -27,167 +27,217 @@ namespace HWY_NAMESPACE {
 class PassWindows {
  public:
   HWY_INLINE explicit PassWindows(const Axis& axis)
-      : spans_(axis.spans.data()), taps_(axis.max_taps) {
-    // Whole windows lie side by side; those at the ends may be clipped.
-    int64_t last = axis.out();
-    while (whole_begin_ < last && spans_[whole_begin_].count != taps_) ++whole_begin_;
-    while (last > whole_begin_ && spans_[last - 1].count != taps_) --last;
-    whole_end_ = last;
-    const int64_t stride = last - whole_begin_ > 1 ? spans_[whole_begin_ + 1].first -
-                                                         spans_[whole_begin_].first
-                                                   : taps_;
-    // Folding a window tap by tap takes taps − 1 steps; by blocks, 2 for each position
-    // and 1 for each window.
-    by_blocks_ = taps_ <= kMostBlockTaps && taps_ - 1 > 2 * stride + 1;
-  }
+      : spans_(axis.spans.data()),
+        taps_(axis.max_taps),
+        in_(axis.in),
+        // Folding a window tap by tap takes taps − 1 steps; by blocks, 2 for each
+        // position and 1 for each window, and each takes about twice as long.
+        by_blocks_(taps_ <= kMostBlockTaps && taps_ - 1 > 2 * (2 * axis.stride + 1)) {}
 
   HWY_INLINE const Span& span(int64_t o) const { return spans_[o]; }
   HWY_INLINE int64_t taps() const { return taps_; }
-  HWY_INLINE bool ByBlocks(int64_t o) const {
-    return by_blocks_ && o >= whole_begin_ && o < whole_end_;
+  HWY_INLINE bool by_blocks() const { return by_blocks_; }
+
+  // Blocks are as long as windows, and the first begins where the first window does (as
+  // if it were whole). So a window is the end of its block and the beginning of the
+  // next. Here ends window o's block.
+  HWY_INLINE int64_t BlockEnd(int64_t o) const {
+    const int64_t first = Start(0);
+    return first + ((Start(o) - first) / taps_ + 1) * taps_;
   }
-  // How far into its block of `taps` positions window o begins. Blocks are counted from
-  // the first whole window of the axis, so that they do not depend on how work is
-  // split.
-  HWY_INLINE int64_t IntoBlock(int64_t o) const {
-    return (spans_[o].first - spans_[whole_begin_].first) % taps_;
+  // The part of the block that lies in the input ends here.
+  HWY_INLINE int64_t InputEnd(int64_t block_end) const {
+    return HWY_MIN(block_end, in_);
   }
 
   static constexpr int64_t kMostBlockTaps = 128;
 
  private:
+  HWY_INLINE int64_t Start(int64_t o) const {
+    return spans_[o].first - spans_[o].first_tap;
+  }
+
   const Span* spans_;
   int64_t taps_;
-  int64_t whole_begin_ = 0;
-  int64_t whole_end_ = 0;
-  bool by_blocks_ = false;
+  int64_t in_;
+  bool by_blocks_;
 };
 
-// The outputs rows × columns of one image. Scratch memory holds, for every input row
-// and vector of lanes, a row of states.
-template <class R>
+// The outputs rows × columns of one image, one vector of lanes after the other. Scratch
+// memory holds rows of states, one for every input row that is still needed.
+template <class R, class Full>
 class SeparableBlock {
   using State = typename R::State;
   static constexpr int64_t kBytes = static_cast<int64_t>(R::kSavedBytes);
-  static constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
 
  public:
   HWY_INLINE SeparableBlock(const Plan& plan, const R& reducer, const Frame& frame,
-                            Range rows, Range columns, char* scratch)
-      : plan_(plan),
-        reducer_(reducer),
+                            const Box& box, char* scratch)
+      : reducer_(reducer),
         frame_(frame),
-        rows_(rows),
-        columns_(columns),
-        inputs_(plan.axes[1].InputsOf(rows)),
-        width_((columns.end - columns.begin) * kBytes),
-        row_bytes_(Vectors(frame.lane_end - frame.lane_begin) * width_),
+        rows_(box.axes[1]),
+        columns_(box.axes[2]),
+        inputs_(plan.axes[1].InputsOf(rows_)),
+        row_bytes_((columns_.end - columns_.begin) * kBytes),
+        kept_(RowsKept(plan.axes[1], rows_)),
         scratch_(scratch),
         across_(plan.axes[2]),
-        down_(plan.axes[1]) {}
+        down_(plan.axes[1]),
+        shares_(plan) {}
 
-  // Bytes of scratch memory for `rows` rows of the input.
-  static HWY_INLINE int64_t ScratchBytes(int64_t rows, int64_t columns, int64_t lanes) {
-    return (rows + 1) * columns * Vectors(lanes) * kBytes;
+  static HWY_INLINE int64_t ScratchBytes(const Axis& axis, Range rows,
+                                         int64_t columns) {
+    return (RowsKept(axis, rows) + 1) * columns * kBytes;
   }
 
-  HWY_INLINE void Run(int64_t d) {
-    const int64_t in_d = plan_.axes[0].spans[static_cast<size_t>(d)].first;
-    for (int64_t h = inputs_.begin; h < inputs_.end; ++h) {
-      ForVectors([&](auto lanes, int64_t lane, int64_t at) HWY_ATTR {
-        Across(lanes, frame_.in.At(in_d, h, 0) + lane, h, Row(h) + at);
-      });
-    }
-    // First the windows that need rows as they are: blocks overwrite them.
-    for (int64_t o = rows_.begin; o < rows_.end; ++o) {
-      const Span& span = down_.span(o);
-      if (!down_.ByBlocks(o)) Emit(d, o, Row(span.first), row_bytes_, span.count);
-    }
-    int64_t block = -1;  // the block whose rows hold suffixes
-    int64_t summed = 0;  // Prefix() holds the block's next rows up to this one
-    for (int64_t o = rows_.begin; o < rows_.end; ++o) {
-      if (!down_.ByBlocks(o)) continue;
-      const Span& span = down_.span(o);
-      const int64_t into = down_.IntoBlock(o);
-      const int64_t end = span.first - into + down_.taps();
-      if (end != block) {
-        for (int64_t h = end - 2; h >= span.first; --h) MergeRow(Row(h + 1), Row(h));
-        block = end;
-        summed = end;
-      }
-      for (; summed < span.first + down_.taps(); ++summed) {
-        if (summed == end) {
-          CopyRow(Row(summed), Prefix());
-        } else {
-          MergeRow(Row(summed), Prefix());
-        }
-      }
-      Emit(d, o, Row(span.first), Prefix() - Row(span.first), into == 0 ? 1 : 2);
-    }
-  }
-
- private:
-  static HWY_INLINE int64_t Vectors(int64_t lanes) {
-    return (lanes + kStep - 1) / kStep;
-  }
-
-  HWY_INLINE char* Row(int64_t h) const {
-    return scratch_ + (h - inputs_.begin) * row_bytes_;
-  }
-  HWY_INLINE char* Prefix() const { return Row(inputs_.end); }
-
-  // visit(lanes, lane, at) for each vector of lanes, whose states are `at` into a row.
-  template <class Visit>
-  HWY_INLINE void ForVectors(const Visit& visit) const {
-    ForLanes<R::kLanes, 1>(frame_.lane_begin, frame_.lane_end, AllLanes(),
+  // Depth d of the output, from depth in_d of the input.
+  HWY_INLINE void Run(const Span& span_d, int64_t d) {
+    span_d_ = &span_d;
+    ForLanes<R::kLanes, 1>(frame_.lane_begin, frame_.lane_end, Full(),
                            [&](auto, auto lanes, int64_t lane) HWY_ATTR {
-                             visit(lanes, lane,
-                                   Vectors(lane - frame_.lane_begin) * width_);
+                             const int64_t in = frame_.in.At(span_d.first, 0, 0) + lane;
+                             const int64_t out = frame_.out.At(d, 0, 0) + lane;
+                             if (down_.by_blocks()) {
+                               RunByBlocks(lanes, in, out);
+                             } else {
+                               RunByTaps(lanes, in, out);
+                             }
                            });
   }
 
-  // Reduces row h of the input, at offset `in`, along its width.
+ private:
+  // By blocks all rows are kept, by taps those of one window.
+  static HWY_INLINE int64_t RowsKept(const Axis& axis, Range rows) {
+    const Range inputs = axis.InputsOf(rows);
+    const int64_t all = inputs.end - inputs.begin;
+    return PassWindows(axis).by_blocks() ? all : HWY_MIN(all, axis.max_taps);
+  }
+
+  HWY_INLINE char* Row(int64_t h) const {
+    return scratch_ + (h - inputs_.begin) % kept_ * row_bytes_;
+  }
+  HWY_INLINE char* Prefix() const { return scratch_ + kept_ * row_bytes_; }
+
   template <class Lanes>
-  HWY_INLINE void Across(Lanes lanes, int64_t in, int64_t h, char* to) const {
-    const int64_t step = frame_.in.stride[2];
-    const int64_t row_number = h * across_.taps();
-    const auto load = [&](int64_t w)
-                          HWY_ATTR { return reducer_.First(lanes, in + w * step, w); };
-    State suffixes[PassWindows::kMostBlockTaps];
-    State prefix;
-    int64_t block = -1;  // the block that `suffixes` are of
-    int64_t summed = 0;  // `prefix` holds the block's next positions up to this one
-    for (int64_t o = columns_.begin; o < columns_.end; ++o) {
-      const Span& span = across_.span(o);
-      State state;
-      if (across_.ByBlocks(o)) {
-        const int64_t into = across_.IntoBlock(o);
-        const int64_t end = span.first - into + across_.taps();
-        if (end != block) {
-          suffixes[across_.taps() - 1] = load(end - 1);
-          for (int64_t i = across_.taps() - 2; i >= into; --i) {
-            suffixes[i] = load(span.first - into + i);
-            R::Merge(suffixes[i + 1], suffixes[i]);
-          }
-          block = end;
-          summed = end;
+  HWY_INLINE void RunByTaps(Lanes lanes, int64_t in, int64_t out) {
+    int64_t next = inputs_.begin;  // row to be reduced along the width
+    for (int64_t o = rows_.begin; o < rows_.end; ++o) {
+      const Span& span = down_.span(o);
+      for (next = HWY_MAX(next, span.first); next < span.first + span.count; ++next) {
+        Across(lanes, in, next);
+      }
+      EmitTaps(lanes, out, o);
+    }
+  }
+
+  template <class Lanes>
+  HWY_INLINE void RunByBlocks(Lanes lanes, int64_t in, int64_t out) {
+    for (int64_t h = inputs_.begin; h < inputs_.end; ++h) Across(lanes, in, h);
+    int64_t block_end = down_.BlockEnd(rows_.begin) - 1;  // not yet any block's
+    int64_t next = 0;  // Prefix() holds the next block's rows before this one
+    for (int64_t o = rows_.begin; o < rows_.end; ++o) {
+      const Span& span = down_.span(o);
+      if (down_.BlockEnd(o) != block_end) {
+        block_end = down_.BlockEnd(o);
+        // From here on the block's rows hold what they and those behind them give.
+        for (int64_t h = down_.InputEnd(block_end) - 2; h >= span.first; --h) {
+          MergeRow(Row(h + 1), Row(h));
         }
-        for (; summed < span.first + across_.taps(); ++summed) {
-          if (summed == end) {
-            prefix = load(summed);
-          } else {
-            R::Merge(load(summed), prefix);
-          }
-        }
-        state = suffixes[into];
-        if (into > 0) R::Merge(prefix, state);
-      } else {
-        state = load(span.first);
-        for (int64_t w = span.first + 1; w < span.first + span.count; ++w) {
-          R::Merge(load(w), state);
+        next = HWY_MAX(block_end, int64_t{0});
+      }
+      const int64_t end = span.first + span.count;
+      for (; next < end; ++next) {
+        if (next == HWY_MAX(block_end, int64_t{0})) {
+          CopyRow(Row(next), Prefix());
+        } else {
+          MergeRow(Row(next), Prefix());
         }
       }
-      R::Renumber(row_number - (span.first - span.first_tap), state);
+      const char* const rows[2] = {span.first < block_end ? Row(span.first) : Prefix(),
+                                   Prefix()};
+      if (span.first < block_end && end > block_end) {
+        Emit<2>(lanes, out, o, rows);
+      } else {
+        Emit<1>(lanes, out, o, rows);
+      }
+    }
+  }
+
+  // Reduces row h of the input along its width.
+  template <class Lanes>
+  HWY_INLINE void Across(Lanes lanes, int64_t in, int64_t h) const {
+    in += h * frame_.in.stride[1];
+    const int64_t number = h * across_.taps();
+    char* const to = Row(h);
+    if (across_.by_blocks()) return AcrossByBlocks(lanes, in, number, to);
+    if constexpr (!std::is_same_v<Lanes, FirstLanes>) {
+      if (across_.taps() == 3) return AcrossByTaps<3>(lanes, in, number, to);
+      if (across_.taps() == 5) return AcrossByTaps<5>(lanes, in, number, to);
+    }
+    AcrossByTaps<0>(lanes, in, number, to);
+  }
+
+  // kTaps is the number of taps of a whole window, or 0 for any.
+  template <int kTaps, class Lanes>
+  HWY_INLINE void AcrossByTaps(Lanes lanes, int64_t in, int64_t number,
+                               char* to) const {
+    const R reducer = reducer_;
+    const int64_t step = frame_.in.stride[2];
+    const Span* span = &across_.span(columns_.begin);
+    const Span* const end = &across_.span(columns_.end);
+    for (; span != end; ++span, to += kBytes) {
+      const int64_t from = in + span->first * step;
+      if (kTaps > 0 && HWY_LIKELY(span->count == kTaps)) {
+        State state = reducer.First(lanes, from, number);
+        KP_UNROLL for (int i = 1; i < kTaps; ++i) {
+          R::Merge(reducer.First(lanes, from + i * step, number + i), state);
+        }
+        R::Save(state, to);
+      } else {
+        const int64_t tap = number + span->first_tap;
+        State state = reducer.First(lanes, from, tap);
+        for (int64_t i = 1; i < span->count; ++i) {
+          R::Merge(reducer.First(lanes, from + i * step, tap + i), state);
+        }
+        R::Save(state, to);
+      }
+    }
+  }
+
+  template <class Lanes>
+  HWY_INLINE void AcrossByBlocks(Lanes lanes, int64_t in, int64_t number,
+                                 char* to) const {
+    const int64_t step = frame_.in.stride[2];
+    const auto load = [&](int64_t w)
+                          HWY_ATTR { return reducer_.First(lanes, in + w * step, w); };
+    State suffixes[PassWindows::kMostBlockTaps];  // of the positions of a block
+    State prefix;                                 // of the next one
+    int64_t block_end = across_.BlockEnd(columns_.begin) - 1;  // not yet any block's
+    int64_t next = 0;  // `prefix` holds the positions before this one
+    for (int64_t o = columns_.begin; o < columns_.end; ++o) {
+      const Span& span = across_.span(o);
+      const int64_t block = across_.BlockEnd(o) - across_.taps();
+      if (across_.BlockEnd(o) != block_end) {
+        block_end = across_.BlockEnd(o);
+        int64_t w = across_.InputEnd(block_end) - 1;
+        if (w >= span.first) suffixes[w - block] = load(w);
+        for (--w; w >= span.first; --w) {
+          suffixes[w - block] = load(w);
+          R::Merge(suffixes[w + 1 - block], suffixes[w - block]);
+        }
+        next = HWY_MAX(block_end, int64_t{0});
+      }
+      const int64_t end = span.first + span.count;
+      for (; next < end; ++next) {
+        if (next == HWY_MAX(block_end, int64_t{0})) {
+          prefix = load(next);
+        } else {
+          R::Merge(load(next), prefix);
+        }
+      }
+      State state = span.first < block_end ? suffixes[span.first - block] : prefix;
+      if (span.first < block_end && end > block_end) R::Merge(prefix, state);
+      R::Renumber(number - (span.first - span.first_tap), state);
       R::Save(state, to);
       to += kBytes;
     }
@@ -208,52 +258,92 @@ class SeparableBlock {
     }
   }
 
-  // Output row o from `count` rows of states, `pitch` bytes apart.
-  HWY_INLINE void Emit(int64_t d, int64_t o, const char* rows, int64_t pitch,
-                       int64_t count) const {
+  // Output row o from the rows of its window.
+  template <class Lanes>
+  HWY_INLINE void EmitTaps(Lanes lanes, int64_t out, int64_t o) {
     const Span& span = down_.span(o);
-    const int64_t first_number = (span.first - span.first_tap) * across_.taps();
-    const Span* const sd = &plan_.axes[0].spans[static_cast<size_t>(d)];
-    ForVectors([&](auto lanes, int64_t lane, int64_t at) HWY_ATTR {
-      for (int64_t w = columns_.begin; w < columns_.end; ++w, at += kBytes) {
-        State state = R::Saved(rows + at);
-        for (int64_t i = 1; i < count; ++i) {
-          R::Merge(R::Saved(rows + at + i * pitch), state);
-        }
-        R::Renumber(-first_number, state);
-        const Window window = {
-            {sd, &span, &across_.span(w)}, 0, plan_.divisor_override, 0, 0, 0};
-        reducer_.Finish(lanes, window, frame_.out.At(d, o, w) + lane, state);
-      }
-    });
+    constexpr int64_t kMost = 5;
+    const char* rows[kMost] = {};
+    for (int64_t i = 0; i < HWY_MIN(span.count, kMost); ++i)
+      rows[i] = Row(span.first + i);
+    if constexpr (!std::is_same_v<Lanes, FirstLanes>) {
+      if (span.count == 3) return Emit<3>(lanes, out, o, rows);
+      if (span.count == 4) return Emit<4>(lanes, out, o, rows);
+      if (span.count == 5) return Emit<5>(lanes, out, o, rows);
+    }
+    Emit<1>(lanes, out, o, rows, span.count);
   }
 
-  const Plan& plan_;
+  // Output row o from kRows rows of states, or from `count`, of which the later ones
+  // lie where Row() says.
+  template <int kRows, class Lanes>
+  HWY_INLINE void Emit(Lanes lanes, int64_t out, int64_t o, const char* const* rows,
+                       int64_t count = kRows) {
+    // Copies: what is written through a pointer to bytes might be part of any other.
+    const R reducer = reducer_;
+    Shares shares = shares_;
+    Window window = {0, 0.0, 0, 0, 0};
+    const Span& span_d = *span_d_;
+    const Span& span = down_.span(o);
+    const int64_t first_number = (span.first - span.first_tap) * across_.taps();
+    const int64_t step = frame_.out.stride[2];
+    const int64_t bytes = row_bytes_;
+    const char* from[kRows];
+    for (int i = 0; i < kRows; ++i) from[i] = rows[i];
+    const Span* span_w = &across_.span(columns_.begin);
+    out += o * frame_.out.stride[1] + columns_.begin * step;
+    for (int64_t at = 0; at < bytes; at += kBytes) {
+      State state = R::Saved(from[0] + at);
+      KP_UNROLL for (int i = 1; i < kRows; ++i) {
+        R::Merge(R::Saved(from[i] + at), state);
+      }
+      for (int64_t i = kRows; i < count; ++i) {
+        R::Merge(R::Saved(Row(span.first + i) + at), state);
+      }
+      R::Renumber(-first_number, state);
+      window.share = shares.Of(span_d, span, *span_w++);
+      reducer.Finish(lanes, window, out, state);
+      out += step;
+    }
+  }
+
   const R& reducer_;
   const Frame& frame_;
   Range rows_;
   Range columns_;
   Range inputs_;
-  int64_t width_;      // bytes of one row of one vector of lanes
-  int64_t row_bytes_;  // of all vectors
+  int64_t row_bytes_;
+  int64_t kept_;
   char* scratch_;
   PassWindows across_;
   PassWindows down_;
+  Shares shares_;
+  const Span* span_d_ = nullptr;
 };
 
-// Forward, overlapping windows. Visits blocks of output rows.
+// Forward, overlapping windows. Visits outputs.
 struct SeparableWalk {
   template <class R>
-  static int64_t ScratchBytes(int64_t rows, int64_t columns, int64_t lanes) {
-    return SeparableBlock<R>::ScratchBytes(rows, columns, lanes);
+  static int64_t ScratchBytes(const Plan& plan, const Box& box, int64_t) {
+    return SeparableBlock<R, AllLanes>::ScratchBytes(
+        plan.axes[1], box.axes[1], box.axes[2].end - box.axes[2].begin);
   }
 
-  template <class R>
+  template <class R, class Full>
   static void Block(const Plan& plan, const Operands& operands, const Frame& frame,
-                    int64_t d, Range rows, Range columns, void* scratch) {
+                    const Box& box, void* scratch) {
     const R reducer(operands);
-    SeparableBlock<R>(plan, reducer, frame, rows, columns, static_cast<char*>(scratch))
-        .Run(d);
+    if constexpr (kPresumes<R>) {
+      if (!Holds(plan, reducer, frame, box)) {
+        Block<typename R::Careful, AllLanes>(plan, operands, frame, box, scratch);
+        return;
+      }
+    }
+    SeparableBlock<R, Full> block(plan, reducer, frame, box,
+                                  static_cast<char*>(scratch));
+    for (int64_t d = box.axes[0].begin; d < box.axes[0].end; ++d) {
+      block.Run(plan.axes[0].spans[static_cast<size_t>(d)], d);
+    }
   }
 };
 

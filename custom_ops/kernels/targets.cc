@@ -14,7 +14,7 @@ KP_TARGETS(KP_SUPPORT)
 // Best first.
 constexpr Target kTargets[] = {
 #define KP_ENTRY(Namespace, name, is_supported) \
-  {name, &Supports##Namespace, &Namespace::FindRow, &Namespace::FindMoveRow},
+  {name, &Supports##Namespace, &Namespace::FindKernel, &Namespace::FindMoveRow},
     KP_TARGETS(KP_ENTRY)
 #undef KP_ENTRY
 };

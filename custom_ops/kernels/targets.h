@@ -28,35 +28,30 @@
 
 namespace keras_pooling {
 
-// The ways to loop over windows; see walk-inl.h.
+// The ways to loop over windows.
 enum class Walk {
-  kReduce,     // every output reduces its window
-  kGather,     // every input gathers from the windows that read it
-  kDisjoint,   // every output writes its own taps
+  kReduce,     // every output reduces its window (walk-inl.h)
   kSeparable,  // as kReduce, one axis at a time (separable-inl.h)
+  kGather,     // every input gathers from the windows that read it (walk-inl.h)
+  kDisjoint,   // every output writes its own taps (walk-inl.h)
+  kScatter,    // every output adds to the tap that won (scatter-inl.h)
 };
 
-// Visits the positions `row` of the row (d, h), on the frame's lanes.
-using RowFn = void (*)(const Plan& plan, const Operands& operands, const Frame& frame,
-                       int64_t d, int64_t h, Range row);
-
-// Visits the outputs rows × columns of depth d, with scratch memory to work in: as many
-// bytes as the other function says for a number of input rows, columns and lanes.
+// Visits the positions `box`, on the frame's lanes, with scratch memory to work in: as
+// many bytes as the other function says.
 using BlockFn = void (*)(const Plan& plan, const Operands& operands, const Frame& frame,
-                         int64_t d, Range rows, Range columns, void* scratch);
-using BlockScratchFn = int64_t (*)(int64_t rows, int64_t columns, int64_t lanes);
+                         const Box& box, void* scratch);
+using ScratchFn = int64_t (*)(const Plan& plan, const Box& box, int64_t lanes);
 
-struct RowKernel {
-  RowFn row = nullptr;
-  RowFn streamed_row = nullptr;  // writes past the caches; null where that has no use
-  // Several rows at a time, one axis after the other; null where the reduction cannot.
-  BlockFn block = nullptr;
-  BlockScratchFn block_scratch = nullptr;
-  int64_t lanes = 0;  // of one vector
+struct Kernel {
+  BlockFn run = nullptr;
+  BlockFn run_streamed = nullptr;  // writes past the caches; null where that has no use
+  ScratchFn scratch_bytes = nullptr;  // null where none are needed
+  int64_t lanes = 0;                  // of one vector
 };
 
-// What one row kernel is asked to do.
-struct RowRequest {
+// What one kernel is asked to do.
+struct KernelRequest {
   Task task;
   Reduction reduction;
   ElementType type;
@@ -72,13 +67,14 @@ struct PlaneRow {
   int64_t planes;
   int64_t lanes;
   int64_t width;
+  bool is_streamed;  // on the way back, past the caches
 };
 using MoveRowFn = void (*)(const PlaneRow& row, void* tensor, void* scratch);
 
 struct Target {
   const char* name;
   bool (*is_supported)();
-  RowKernel (*find_row)(const RowRequest& request);
+  Kernel (*find_kernel)(const KernelRequest& request);
   MoveRowFn (*find_move)(size_t element_size, bool pack, int64_t lanes);
 };
 
@@ -87,10 +83,10 @@ const Target* ActiveTargetEntry();
 
 #define KP_DECLARE(Namespace, name, is_supported)                       \
   namespace Namespace {                                                 \
-  RowKernel FindRow(const RowRequest& request);                         \
-  RowKernel FindFloatRow(const RowRequest& request);                    \
-  RowKernel FindHalfRow(const RowRequest& request);                     \
-  RowKernel FindIntRow(const RowRequest& request);                      \
+  Kernel FindKernel(const KernelRequest& request);                      \
+  Kernel FindFloatKernel(const KernelRequest& request);                 \
+  Kernel FindHalfKernel(const KernelRequest& request);                  \
+  Kernel FindIntKernel(const KernelRequest& request);                   \
   MoveRowFn FindMoveRow(size_t element_size, bool pack, int64_t lanes); \
   }
 KP_TARGETS(KP_DECLARE)

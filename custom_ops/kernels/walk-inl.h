@@ -21,9 +21,8 @@ namespace HWY_NAMESPACE {
 
 // What a reducer may ask of the window at hand.
 struct Window {
-  const Span* axes[kMaxRank];
   int64_t first_tap;
-  double divisor_override;
+  double share;  // what an average gives each tap; see Shares
   // Lane 0's offset into the output and number in the whole tensor, and the number's
   // step from lane to lane.
   int64_t out;
@@ -33,13 +32,31 @@ struct Window {
   HWY_INLINE int64_t IndexOf(int64_t offset) const {
     return index + (offset - out) * index_step;
   }
+};
 
-  HWY_INLINE double divisor() const {
-    if (divisor_override != 0.0) return divisor_override;
-    return static_cast<double>(axes[0]->divisor) *
-           static_cast<double>(axes[1]->divisor) *
-           static_cast<double>(axes[2]->divisor);
+// The shares of windows' taps. Neighbours mostly have the same: only others are worth a
+// division.
+class Shares {
+ public:
+  HWY_INLINE explicit Shares(const Plan& plan)
+      : is_fixed_(plan.divisor_override != 0.0), share_(1.0 / plan.divisor_override) {}
+
+  HWY_INLINE double Of(const Span& d, const Span& h, const Span& w) {
+    return Of(d.divisor * h.divisor * w.divisor);
   }
+
+  HWY_INLINE double Of(int64_t divisor) {
+    if (divisor != divisor_ && !is_fixed_) {
+      divisor_ = divisor;
+      share_ = 1.0 / static_cast<double>(divisor);
+    }
+    return share_;
+  }
+
+ private:
+  bool is_fixed_;
+  int64_t divisor_ = 0;
+  double share_;
 };
 
 HWY_INLINE int64_t TapIndex(const Plan& plan, int64_t d, int64_t h, int64_t w) {
@@ -47,8 +64,9 @@ HWY_INLINE int64_t TapIndex(const Plan& plan, int64_t d, int64_t h, int64_t w) {
 }
 
 // Calls visit(blocks, lanes, lane) so that every lane of [begin, end) is visited:
-// kBlocks vectors at a time while there are enough, then one by one; the last, if it is
-// short, steps back over lanes that are done, or where there are too few, is masked.
+// kBlocks vectors at a time while there are enough, half as many once, then one by one;
+// the last, if it is short, steps back over lanes that are done, or where there are too
+// few, is masked.
 template <size_t kLanes, int kBlocks, class Full, class Visit>
 HWY_INLINE void ForLanes(int64_t begin, int64_t end, Full full, const Visit& visit) {
   constexpr int64_t kStep = static_cast<int64_t>(kLanes);
@@ -57,16 +75,63 @@ HWY_INLINE void ForLanes(int64_t begin, int64_t end, Full full, const Visit& vis
     for (; lane + kBlocks * kStep <= end; lane += kBlocks * kStep) {
       visit(std::integral_constant<int, kBlocks>(), full, lane);
     }
+    if (lane + kBlocks / 2 * kStep <= end) {
+      visit(std::integral_constant<int, kBlocks / 2>(), full, lane);
+      lane += kBlocks / 2 * kStep;
+    }
   }
   for (; lane + kStep <= end; lane += kStep) {
     visit(std::integral_constant<int, 1>(), full, lane);
   }
-  if (lane == end) return;
-  if (end - begin >= kStep) {
-    visit(std::integral_constant<int, 1>(), AllLanes(), end - kStep);
-  } else {
-    visit(std::integral_constant<int, 1>(), FirstLanes{static_cast<size_t>(end - lane)},
-          lane);
+  if constexpr (!Full::kOnly) {
+    if (lane == end) return;
+    if (end - begin >= kStep) {
+      visit(std::integral_constant<int, 1>(), AllLanes(), end - kStep);
+    } else {
+      visit(std::integral_constant<int, 1>(),
+            FirstLanes{static_cast<size_t>(end - lane)}, lane);
+    }
+  }
+}
+
+template <class R>
+constexpr bool kPresumes = !std::is_void_v<typename R::Careful>;
+
+template <class Visit>
+HWY_INLINE void ForRows(const Box& box, const Visit& visit) {
+  for (int64_t d = box.axes[0].begin; d < box.axes[0].end; ++d) {
+    for (int64_t h = box.axes[1].begin; h < box.axes[1].end; ++h) visit(d, h);
+  }
+}
+
+// Whether what the reducer presumes holds for the input of the outputs `box`. To look
+// brings the input into the cache, row by row, as memory likes it best.
+template <class R>
+HWY_INLINE bool Holds(const Plan& plan, const R& reducer, const Frame& frame,
+                      const Box& box) {
+  Box in;
+  for (int i = 0; i < kMaxRank; ++i) in.axes[i] = plan.axes[i].InputsOf(box.axes[i]);
+  const int64_t lanes = frame.lane_end - frame.lane_begin;
+  const Range columns = in.axes[2];
+  const bool is_whole = frame.in.stride[2] == lanes;
+  const int64_t runs = is_whole ? 1 : columns.end - columns.begin;
+  const int64_t length = is_whole ? (columns.end - columns.begin) * lanes : lanes;
+  bool holds = true;
+  ForRows(in, [&](int64_t d, int64_t h) HWY_ATTR {
+    const int64_t from = frame.in.At(d, h, columns.begin) + frame.lane_begin;
+    for (int64_t i = 0; i < runs; ++i) {
+      holds &= reducer.Holds(from + i * frame.in.stride[2], length);
+    }
+  });
+  return holds;
+}
+
+// Tells memory that the lanes at `near` will be needed soon.
+template <class R>
+HWY_INLINE void FetchLanes(const R& reducer, const Frame& frame, int64_t near) {
+  for (int64_t lane = frame.lane_begin; lane < frame.lane_end;
+       lane += static_cast<int64_t>(R::kLanes)) {
+    reducer.Fetch(near + lane);
   }
 }
 
@@ -110,17 +175,20 @@ struct ClippedWindow {
   const Plan& plan;
   const Side& side;
   const Window& window;
+  const Span& span_d;
+  const Span& span_h;
+  const Span& span_w;
 
   template <class Visit>
   HWY_INLINE void ForTaps(int64_t in, const Visit& visit) const {
     const int64_t step_d = plan.axes[0].dilation * side.stride[0];
     const int64_t step_h = plan.axes[1].dilation * side.stride[1];
     const int64_t step_w = plan.axes[2].dilation * side.stride[2];
-    for (int64_t d = 0; d < window.axes[0]->count; ++d) {
-      for (int64_t h = 0; h < window.axes[1]->count; ++h) {
+    for (int64_t d = 0; d < span_d.count; ++d) {
+      for (int64_t h = 0; h < span_h.count; ++h) {
         int64_t near = in + d * step_d + h * step_h;
         int64_t tap = window.first_tap + TapIndex(plan, d, h, 0);
-        for (int64_t w = 0; w < window.axes[2]->count; ++w) {
+        for (int64_t w = 0; w < span_w.count; ++w) {
           visit(near, tap);
           near += step_w;
           ++tap;
@@ -133,53 +201,69 @@ struct ClippedWindow {
 // Forward: every output reduces its window. Visits outputs.
 struct ReduceWalk {
   template <class R, class Full>
-  static void Row(const Plan& plan, const Operands& operands, const Frame& frame,
-                  int64_t d, int64_t h, Range row) {
+  static void Block(const Plan& plan, const Operands& operands, const Frame& frame,
+                    const Box& box, void* scratch) {
     const R reducer(operands);
+    if constexpr (kPresumes<R>) {
+      if (!Holds(plan, reducer, frame, box)) {
+        Block<typename R::Careful, AllLanes>(plan, operands, frame, box, scratch);
+        return;
+      }
+    }
+    Shares shares(plan);
+    ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR {
+      Row<Full>(plan, reducer, frame, d, h, box.axes[2], shares);
+    });
+  }
+
+ private:
+  template <class Full, class R>
+  static HWY_INLINE void Row(const Plan& plan, R reducer, const Frame& frame, int64_t d,
+                             int64_t h, Range row, Shares& shares) {
     const Span& sd = plan.axes[0].spans[static_cast<size_t>(d)];
     const Span& sh = plan.axes[1].spans[static_cast<size_t>(h)];
     if (!FlatWindow::Serves(plan, sd, sh, row.end - row.begin)) {
-      Clipped<R, Full>(plan, reducer, frame, d, h, row);
+      Clipped<Full>(plan, reducer, frame, d, h, row, shares);
       return;
     }
     const Span* const spans = plan.axes[2].spans.data();
     const int64_t whole = plan.axes[2].max_taps;
     const FlatWindow taps(plan, frame.in);
+    // Where windows move by one position, the row below is the next that memory brings.
+    const bool fetches = !kPresumes<R> && plan.axes[1].stride == 1 &&
+                         plan.axes[2].stride == 1 && plan.axes[1].max_taps > 1;
+    const int64_t ahead =
+        plan.axes[1].max_taps * plan.axes[1].dilation * frame.in.stride[1];
     for (int64_t w = row.begin; w < row.end; ++w) {
       if (spans[w].count != whole) {  // at the row's ends
-        Clipped<R, Full>(plan, reducer, frame, d, h, {w, w + 1});
+        Clipped<Full>(plan, reducer, frame, d, h, {w, w + 1}, shares);
         continue;
       }
-      const Window window = {{&sd, &sh, &spans[w]},   0,
-                             plan.divisor_override,   frame.out.At(d, h, w),
+      const Window window = {0, shares.Of(sd, sh, spans[w]), frame.out.At(d, h, w),
                              frame.index.At(d, h, w), frame.index_step};
       const int64_t in = frame.in.At(sd.first, sh.first, spans[w].first);
-      ReduceLanes<R, Full>(reducer, frame, window, taps, in);
+      if (fetches) FetchLanes(reducer, frame, in + ahead);
+      ReduceLanes<Full>(reducer, frame, window, taps, in);
     }
   }
 
- private:
-  template <class R, class Full>
-  static HWY_NOINLINE void Clipped(const Plan& plan, const R& reducer,
-                                   const Frame& frame, int64_t d, int64_t h,
-                                   Range row) {
+  template <class Full, class R>
+  static HWY_NOINLINE void Clipped(const Plan& plan, R reducer, const Frame& frame,
+                                   int64_t d, int64_t h, Range row, Shares& shares) {
     const Span& sd = plan.axes[0].spans[static_cast<size_t>(d)];
     const Span& sh = plan.axes[1].spans[static_cast<size_t>(h)];
     for (int64_t w = row.begin; w < row.end; ++w) {
       const Span& sw = plan.axes[2].spans[static_cast<size_t>(w)];
-      const Window window = {{&sd, &sh, &sw},
-                             TapIndex(plan, sd.first_tap, sh.first_tap, sw.first_tap),
-                             plan.divisor_override,
-                             frame.out.At(d, h, w),
-                             frame.index.At(d, h, w),
-                             frame.index_step};
-      const ClippedWindow taps = {plan, frame.in, window};
+      const Window window = {TapIndex(plan, sd.first_tap, sh.first_tap, sw.first_tap),
+                             shares.Of(sd, sh, sw), frame.out.At(d, h, w),
+                             frame.index.At(d, h, w), frame.index_step};
+      const ClippedWindow taps = {plan, frame.in, window, sd, sh, sw};
       const int64_t in = frame.in.At(sd.first, sh.first, sw.first);
-      ReduceLanes<R, Full>(reducer, frame, window, taps, in);
+      ReduceLanes<Full>(reducer, frame, window, taps, in);
     }
   }
 
-  template <class R, class Full, class Taps>
+  template <class Full, class R, class Taps>
   static HWY_INLINE void ReduceLanes(const R& reducer, const Frame& frame,
                                      const Window& window, const Taps& taps,
                                      int64_t in) {
@@ -187,14 +271,15 @@ struct ReduceWalk {
     constexpr int kBlocks = R::kPasses == 1 ? 4 : 1;
     ForLanes<R::kLanes, kBlocks>(frame.lane_begin, frame.lane_end, Full(),
                                  [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
-                                   Reduce<blocks.value>(reducer, lanes, window, taps,
-                                                        in + lane, window.out + lane);
+                                   ReduceTaps<blocks.value>(reducer, lanes, window,
+                                                            taps, in + lane,
+                                                            window.out + lane);
                                  });
   }
 
   template <int kBlocks, class R, class Lanes, class Taps>
-  static HWY_INLINE void Reduce(const R& reducer, Lanes lanes, const Window& window,
-                                const Taps& taps, int64_t in, int64_t out) {
+  static HWY_INLINE void ReduceTaps(const R& reducer, Lanes lanes, const Window& window,
+                                    const Taps& taps, int64_t in, int64_t out) {
     constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
     typename R::State states[kBlocks];
     KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
@@ -228,56 +313,110 @@ struct ReduceWalk {
 };
 
 // Backward: every input position gathers from the windows that read it, and is written
-// once. Visits inputs.
+// once. Visits inputs. Scratch memory holds where those windows are.
 struct GatherWalk {
+  static int64_t ScratchBytes(const Plan& plan, const Box&, int64_t) {
+    const Axis* axes = plan.axes;
+    return (axes[0].most_readers * axes[1].most_readers + axes[2].most_readers) *
+           static_cast<int64_t>(sizeof(Reader));
+  }
+
   template <class R, class Full>
-  static void Row(const Plan& plan, const Operands& operands, const Frame& frame,
-                  int64_t d, int64_t h, Range row) {
+  static void Block(const Plan& plan, const Operands& operands, const Frame& frame,
+                    const Box& box, void* scratch) {
     const R reducer(operands);
-    for (int64_t w = row.begin; w < row.end; ++w) {
-      const int64_t in = frame.in.At(d, h, w);
-      ForLanes<R::kLanes, 4>(frame.lane_begin, frame.lane_end, Full(),
-                             [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
-                               Gather<blocks.value>(plan, reducer, lanes, frame, d, h,
-                                                    w, in + lane, lane);
-                             });
-    }
+    Shares shares(plan);
+    Reader* const rows = static_cast<Reader*>(scratch);
+    Reader* const columns =
+        rows + plan.axes[0].most_readers * plan.axes[1].most_readers;
+    ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR {
+      const Readers reading_rows = {rows, FindRows(plan, frame, d, h, rows)};
+      const R own = reducer;
+      for (int64_t w = box.axes[2].begin; w < box.axes[2].end; ++w) {
+        const Readers reading_columns = {columns, FindColumns(plan, frame, w, columns)};
+        if (reading_rows.count > 0 && reading_columns.count > 0) {
+          // The row below the last is the next that memory must bring.
+          FetchLanes(own, frame,
+                     reading_rows.last().out + reading_columns.last().out +
+                         frame.out.stride[1]);
+        }
+        const int64_t in = frame.in.At(d, h, w);
+        ForLanes<R::kLanes, 4>(frame.lane_begin, frame.lane_end, Full(),
+                               [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
+                                 Gather<blocks.value>(own, lanes, shares, reading_rows,
+                                                      reading_columns, in + lane, lane);
+                               });
+      }
+    });
   }
 
  private:
-  template <int kBlocks, class R, class Lanes>
-  static HWY_INLINE void Gather(const Plan& plan, const R& reducer, Lanes lanes,
-                                const Frame& frame, int64_t d, int64_t h, int64_t w,
-                                int64_t in, int64_t lane) {
-    constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
+  // Windows along one axis, or two, that read a position: where they lie in the output,
+  // as which tap they read it, and what they divide by.
+  struct Reader {
+    int64_t out;
+    int64_t tap;
+    int64_t divisor;
+  };
+  struct Readers {
+    const Reader* first;
+    int64_t count;
+
+    HWY_INLINE const Reader& last() const { return first[count - 1]; }
+  };
+
+  static HWY_INLINE int64_t FindRows(const Plan& plan, const Frame& frame, int64_t d,
+                                     int64_t h, Reader* to) {
     const Axis& axis_d = plan.axes[0];
     const Axis& axis_h = plan.axes[1];
-    const Axis& axis_w = plan.axes[2];
-    const Readers readers_d = axis_d.readers[static_cast<size_t>(d)];
-    const Readers readers_h = axis_h.readers[static_cast<size_t>(h)];
-    const Readers readers_w = axis_w.readers[static_cast<size_t>(w)];
+    const auto readers_d = axis_d.readers[static_cast<size_t>(d)];
+    const auto readers_h = axis_h.readers[static_cast<size_t>(h)];
+    int64_t count = 0;
+    for (int64_t i = 0; i < readers_d.count; ++i) {
+      const int64_t od = readers_d.first + i * axis_d.reader_step;
+      for (int64_t j = 0; j < readers_h.count; ++j) {
+        const int64_t oh = readers_h.first + j * axis_h.reader_step;
+        to[count++] = {frame.out.At(od, oh, 0),
+                       TapIndex(plan, axis_d.TapAt(od, d), axis_h.TapAt(oh, h), 0),
+                       axis_d.spans[static_cast<size_t>(od)].divisor *
+                           axis_h.spans[static_cast<size_t>(oh)].divisor};
+      }
+    }
+    return count;
+  }
 
-    Window window = {{}, 0, plan.divisor_override, 0, 0, 0};
+  static HWY_INLINE int64_t FindColumns(const Plan& plan, const Frame& frame, int64_t w,
+                                        Reader* to) {
+    const Axis& axis = plan.axes[2];
+    const auto readers = axis.readers[static_cast<size_t>(w)];
+    for (int64_t k = 0; k < readers.count; ++k) {
+      const int64_t ow = readers.first + k * axis.reader_step;
+      to[k] = {ow * frame.out.stride[2], axis.TapAt(ow, w),
+               axis.spans[static_cast<size_t>(ow)].divisor};
+    }
+    return readers.count;
+  }
+
+  template <int kBlocks, class R, class Lanes>
+  static HWY_INLINE void Gather(const R& reducer, Lanes lanes, Shares& shares,
+                                Readers rows, Readers columns, int64_t in,
+                                int64_t lane) {
+    constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
     typename R::State states[kBlocks];
+    Window window = {0, 0.0, 0, 0, 0};
     KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
       states[b] = reducer.Begin(lanes, window, in + b * kStep);
     }
-    for (int64_t i = 0; i < readers_d.count; ++i) {
-      const int64_t od = readers_d.first + i * axis_d.reader_step;
-      window.axes[0] = &axis_d.spans[static_cast<size_t>(od)];
-      for (int64_t j = 0; j < readers_h.count; ++j) {
-        const int64_t oh = readers_h.first + j * axis_h.reader_step;
-        window.axes[1] = &axis_h.spans[static_cast<size_t>(oh)];
-        const int64_t tap_base =
-            TapIndex(plan, axis_d.TapAt(od, d), axis_h.TapAt(oh, h), 0);
-        for (int64_t k = 0; k < readers_w.count; ++k) {
-          const int64_t ow = readers_w.first + k * axis_w.reader_step;
-          window.axes[2] = &axis_w.spans[static_cast<size_t>(ow)];
-          const int64_t tap = tap_base + axis_w.TapAt(ow, w);
-          const int64_t out = frame.out.At(od, oh, ow) + lane;
-          KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
-            reducer.Add(lanes, window, out + b * kStep, tap, states[b]);
-          }
+    for (const Reader* row = rows.first; row != rows.first + rows.count; ++row) {
+      for (const Reader* column = columns.first;
+           column != columns.first + columns.count; ++column) {
+        if constexpr (R::kAverages) {
+          window.share = shares.Of(row->divisor * column->divisor);
+        }
+        const int64_t out = row->out + column->out + lane;
+        KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
+          reducer.Add(lanes, window, out + b * kStep, row->tap + column->tap,
+                      states[b]);
         }
       }
     }
@@ -291,9 +430,19 @@ struct GatherWalk {
 // the gap before the next window. Visits outputs.
 struct DisjointWalk {
   template <class R, class Full>
-  static void Row(const Plan& plan, const Operands& operands, const Frame& frame,
-                  int64_t d, int64_t h, Range row) {
+  static void Block(const Plan& plan, const Operands& operands, const Frame& frame,
+                    const Box& box, void*) {
     const R reducer(operands);
+    Shares shares(plan);
+    ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR {
+      Row<Full>(plan, reducer, frame, d, h, box.axes[2], shares);
+    });
+  }
+
+ private:
+  template <class Full, class R>
+  static HWY_INLINE void Row(const Plan& plan, R reducer, const Frame& frame, int64_t d,
+                             int64_t h, Range row, Shares& shares) {
     const Span& sd = plan.axes[0].spans[static_cast<size_t>(d)];
     const Span& sh = plan.axes[1].spans[static_cast<size_t>(h)];
     const Range own_d = plan.axes[0].Owned(d);
@@ -303,7 +452,7 @@ struct DisjointWalk {
         const bool row_is_read = Contains(sd, id) && Contains(sh, ih);
         for (int64_t w = row.begin; w < row.end; ++w) {
           const Span& sw = plan.axes[2].spans[static_cast<size_t>(w)];
-          const Window window = {{&sd, &sh, &sw}, 0, plan.divisor_override, 0, 0, 0};
+          const Window window = {0, shares.Of(sd, sh, sw), 0, 0, 0};
           const Range own_w = plan.axes[2].Owned(w);
           const int64_t out = frame.out.At(d, h, w);
           for (int64_t iw = own_w.begin; iw < own_w.end; ++iw) {
@@ -324,7 +473,6 @@ struct DisjointWalk {
     }
   }
 
- private:
   static HWY_INLINE bool Contains(const Span& span, int64_t position) {
     return position >= span.first && position < span.first + span.count;
   }

@@ -34,6 +34,7 @@ void CataloguedCases(std::mt19937_64& random) {
   const AxisSpec two = {2, 2, 1, 0, 0};
   const AxisSpec three = {3, 2, 1, 0, 0};
   const AxisSpec dense = {3, 1, 1, 0, 0};
+  const AxisSpec five = {5, 1, 1, 0, 0};
   const std::vector<Case> all = {
       {"the commonest window", Sliding({two, two}), 2, 19, {6, 8}},
       {"overlapping windows", Sliding({three, three}), 2, 35, {7, 9}},
@@ -81,6 +82,48 @@ void CataloguedCases(std::mt19937_64& random) {
        7,
        {17, 10}},
       {"three axes", Sliding({two, three, dense}), 1, 10, {4, 5, 6}, Values::kTies},
+      {"one axis at a time, tap by tap", Sliding({five, five}), 2, 21, {9, 8}},
+      {"one axis at a time, ties",
+       Sliding({five, five}),
+       1,
+       35,
+       {6, 11},
+       Values::kTies},
+      {"one axis at a time, specials",
+       Sliding({five, five}),
+       1,
+       20,
+       {8, 9},
+       Values::kSpecial},
+      {"one axis at a time, by blocks",
+       Sliding({{11, 1, 1, 0, 0}, {13, 1, 1, 0, 0}}),
+       1,
+       18,
+       {29, 31},
+       Values::kTies},
+      {"by blocks along one axis, tap by tap along the other",
+       Sliding({{5, 2, 1, 0, 0}, {23, 2, 1, 0, 0}}),
+       1,
+       17,
+       {13, 52}},
+      {"overlapping blocks of sums", Sliding({five, five}), 1, 17, {150, 90}},
+      {"sums of windows in three axes",
+       Sliding({dense, dense, dense}),
+       1,
+       9,
+       {4, 6, 5}},
+      {"sums of windows of many sizes", Adaptive({5, 7}), 1, 19, {17, 30}},
+      {"sums of dilated windows",
+       Sliding({{5, 1, 2, 0, 0}, {4, 1, 3, 0, 0}}),
+       1,
+       5,
+       {19, 17}},
+      {"too many taps for a table",
+       Sliding({{70, 1, 1, 0, 0}, {60, 1, 1, 0, 0}}),
+       1,
+       2,
+       {12, 14},
+       Values::kTies},
   };
   for (const Case& c : all) {
     ForEachType([&](auto tag) { RunCase<typename decltype(tag)::Type>(c, random); });
@@ -112,7 +155,8 @@ void RandomCases(int count, std::mt19937_64& random) {
     c.spec.count_include_pad = below(2) == 0;
     c.spec.divisor_override = below(4) == 0 ? 3.0 : 0.0;
     for (int64_t i = 0; i < rank; ++i) {
-      AxisSpec s = {1 + below(4), 1 + below(4), 1 + below(3) * below(2), 0, 0};
+      AxisSpec s = {1 + below(below(3) == 0 ? 12 : 4), 1 + below(4),
+                    1 + below(3) * below(2), 0, 0};
       if (c.spec.padding == Padding::kExplicit) {
         s.pad_before = below((s.window - 1) * s.dilation + 1);
         s.pad_after = below((s.window - 1) * s.dilation + 1);
@@ -129,11 +173,13 @@ void RandomCases(int count, std::mt19937_64& random) {
   }
 }
 
-// Gradients too large for the caches are stored by other instructions, where they are
+// Results too large for the caches are stored by other instructions, where they are
 // aligned: that must not change a bit.
 template <class T>
-void LargeGradients(int64_t channels, const AxisSpec& window, std::mt19937_64& random) {
-  const PoolSpec spec = Sliding({window, window});
+void LargeResults(int64_t channels, const AxisSpec& window, bool channels_first,
+                  std::mt19937_64& random) {
+  PoolSpec spec = Sliding({window, window});
+  spec.channels_first = channels_first;
   const int64_t bytes = (int64_t{16} << 20) + (int64_t{1} << 18);
   const auto size =
       static_cast<int64_t>(std::sqrt(bytes / channels / int64_t{sizeof(T)}));
@@ -153,6 +199,22 @@ void LargeGradients(int64_t channels, const AxisSpec& window, std::mt19937_64& r
     const auto run = [&](bool aligned) {
       return RunEveryWay(call, channels * plan.in_positions(), sizeof(T),
                          "large gradient", aligned);
+    };
+    CHECK(run(true).main == run(false).main, std::string("streamed ") + Info<T>::kName);
+  }
+  // Forward, the other way round: the gradients' place is the input.
+  if (plan.out_positions() < plan.in_positions()) return;
+  const auto x =
+      RandomValues<T>(Values::kSpecial, channels * plan.in_positions(), random);
+  for (const Reduction reduction : {Reduction::kMax, Reduction::kAvg}) {
+    call.task = Task::kForward;
+    call.reduction = reduction;
+    call.tap_type = TapType::kNone;
+    call.operands = {};
+    call.operands.x = x.data();
+    const auto run = [&](bool aligned) {
+      return RunEveryWay(call, channels * plan.out_positions(), sizeof(T),
+                         "large result", aligned);
     };
     CHECK(run(true).main == run(false).main, std::string("streamed ") + Info<T>::kName);
   }
@@ -194,10 +256,16 @@ int main() {
   RandomCases(200, random);
   const keras_pooling::AxisSpec disjoint = {2, 2, 1, 0, 0};
   const keras_pooling::AxisSpec overlapping = {3, 2, 1, 0, 0};
-  LargeGradients<float>(16, overlapping, random);
-  LargeGradients<double>(16, disjoint, random);
-  LargeGradients<float>(17, disjoint, random);  // rows begin unaligned
-  LargeGradients<keras_pooling::BFloat16>(16, disjoint, random);
+  const keras_pooling::AxisSpec dense = {3, 1, 1, 0, 0};
+  const keras_pooling::AxisSpec wide = {5, 1, 1, 0, 0};
+  for (const bool channels_first : {false, true}) {
+    LargeResults<float>(16, overlapping, channels_first, random);
+    LargeResults<float>(32, dense, channels_first, random);
+    LargeResults<float>(32, wide, channels_first, random);
+    LargeResults<double>(16, disjoint, channels_first, random);
+    LargeResults<float>(17, disjoint, channels_first, random);  // rows begin unaligned
+    LargeResults<keras_pooling::BFloat16>(16, disjoint, channels_first, random);
+  }
   IntegersHaveNoAverageAndNoGradient();
   return Summary();
 }

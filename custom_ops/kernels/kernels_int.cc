@@ -1,16 +1,16 @@
-// The row kernels of integers.
+// The kernels of integers.
 // Compiled once per instruction set.
 #include "kernels/highway_targets.h"
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/rows_int.cc"
+#define HWY_TARGET_INCLUDE "kernels/kernels_int.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep; must come before highway.h
-#include "kernels/rows-inl.h"
+#include "kernels/kernels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
 namespace HWY_NAMESPACE {
 
-RowKernel FindIntRow(const RowRequest& request) {
+Kernel FindIntKernel(const KernelRequest& request) {
   switch (request.type) {
     case ElementType::kInt8:
       return FindTyped<int8_t, false>(request);

@@ -1,16 +1,16 @@
-// The row kernels of float16 and bfloat16.
+// The kernels of float16 and bfloat16.
 // Compiled once per instruction set.
 #include "kernels/highway_targets.h"
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/rows_half.cc"
+#define HWY_TARGET_INCLUDE "kernels/kernels_half.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep; must come before highway.h
-#include "kernels/rows-inl.h"
+#include "kernels/kernels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
 namespace HWY_NAMESPACE {
 
-RowKernel FindHalfRow(const RowRequest& request) {
+Kernel FindHalfKernel(const KernelRequest& request) {
   return request.type == ElementType::kFloat16 ? FindTyped<Float16, true>(request)
                                                : FindTyped<BFloat16, true>(request);
 }

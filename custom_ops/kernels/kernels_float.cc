@@ -1,16 +1,16 @@
-// The row kernels of float32 and float64.
+// The kernels of float32 and float64.
 // Compiled once per instruction set.
 #include "kernels/highway_targets.h"
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/rows_float.cc"
+#define HWY_TARGET_INCLUDE "kernels/kernels_float.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep; must come before highway.h
-#include "kernels/rows-inl.h"
+#include "kernels/kernels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
 namespace HWY_NAMESPACE {
 
-RowKernel FindFloatRow(const RowRequest& request) {
+Kernel FindFloatKernel(const KernelRequest& request) {
   return request.type == ElementType::kFloat32 ? FindTyped<float, true>(request)
                                                : FindTyped<double, true>(request);
 }
