@@ -171,19 +171,14 @@ void RunFirst(const void* context, int64_t begin, int64_t end) {
 bool DriveChannelsFirst(const Job& job) {
   const Call& call = job.call;
   const Operands& o = job.operands;
-  const Plan& plan = job.plan;
   const bool backward = call.task == Task::kBackward;
   const size_t element_size = ElementSize(call.type);
-  const auto streams = [&](int64_t positions) {
-    return plan.batch * plan.channels * positions * static_cast<int64_t>(element_size) >
-           kStreamedBytes;
-  };
   std::atomic<bool> no_memory(false);
   FirstJob first = {
       job,
       {{const_cast<void*>(o.x), element_size, false, false, false, nullptr},
-       {o.dx, element_size, false, true, streams(plan.in_positions()), nullptr},
-       {o.y, element_size, true, !backward, streams(plan.out_positions()), nullptr},
+       {o.dx, element_size, false, true, job.Streams(), nullptr},
+       {o.y, element_size, true, !backward, job.Streams(), nullptr},
        {const_cast<void*>(o.dy), element_size, true, false, false, nullptr},
        {o.taps, TapSize(call.tap_type), true, call.task == Task::kForward, false,
         nullptr}},

@@ -114,12 +114,9 @@ bool DriveChannelsLast(const Job& job) {
   const Plan& plan = job.plan;
   const Sharing sharing(job);
   const int64_t lanes = job.lanes.end - job.lanes.begin;
-  const bool forward = job.call.task == Task::kForward;
-  const void* const result = forward ? job.operands.y : job.operands.dx;
-  const int64_t positions = forward ? plan.out_positions() : plan.in_positions();
-  const int64_t bytes = plan.batch * plan.channels * positions *
-                        static_cast<int64_t>(ElementSize(job.call.type));
-  const bool stream = job.kernel.run_streamed != nullptr && bytes > kStreamedBytes &&
+  const void* const result =
+      job.call.task == Task::kBackward ? job.operands.dx : job.operands.y;
+  const bool stream = job.kernel.run_streamed != nullptr && job.Streams() &&
                       lanes == plan.channels &&
                       lanes % (sharing.parts() * job.kernel.lanes) == 0 &&
                       reinterpret_cast<uintptr_t>(result) % kAlignment == 0;

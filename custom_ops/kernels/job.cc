@@ -25,9 +25,17 @@ size_t ElementSize(ElementType type) {
 
 size_t TapSize(TapType type) { return type == TapType::kUint8 ? 1 : 4; }
 
+bool Job::Streams() const {
+  constexpr int64_t kMostCached = int64_t{32} << 20;
+  const int64_t positions = plan.in_positions() + plan.out_positions();
+  return plan.batch * plan.channels * positions *
+             static_cast<int64_t>(ElementSize(call.type)) >
+         kMostCached;
+}
+
 int64_t Job::Cost(int64_t lanes) const {
   double steps = 1.0;
-  if (walk == Walk::kScatter) {
+  if (walk == Walk::kScatter || walk == Walk::kScatterColumns) {
     // One addition, lane by lane, for every output.
     steps = 8.0 * static_cast<double>(plan.out_positions()) /
             static_cast<double>(plan.in_positions());

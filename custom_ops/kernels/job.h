@@ -1,5 +1,5 @@
-// What every thread of one call needs to know, and the two ways to share work out: one
-// per layout. Knows no instruction set and no element type.
+// What every thread of one call needs to know, and the ways to share work out, one
+// per kind of lanes. Knows no instruction set and no element type.
 #ifndef KERAS_POOLING_KERNELS_JOB_H_
 #define KERAS_POOLING_KERNELS_JOB_H_
 
@@ -9,9 +9,6 @@ namespace keras_pooling {
 
 // Scratch memory should stay in the second-level cache.
 constexpr int64_t kTileBytes = int64_t{384} << 10;
-
-// Results larger than this are written past the caches.
-constexpr int64_t kStreamedBytes = int64_t{16} << 20;
 
 // Of scratch memory and of what is written past the caches.
 constexpr int64_t kAlignment = 64;
@@ -32,12 +29,17 @@ struct Job {
   Kernel kernel;
 
   bool visits_outputs() const {
-    return walk != Walk::kGather && walk != Walk::kScatter;
+    return walk != Walk::kGather && walk != Walk::kScatter &&
+           walk != Walk::kScatterColumns;
   }
   int64_t visited(int i) const {
     return visits_outputs() ? plan.axes[i].out() : plan.axes[i].in;
   }
   int64_t visited_positions() const { return visited(0) * visited(1) * visited(2); }
+
+  // Whether input and output are far larger than caches: then what is written had
+  // better not go through them.
+  bool Streams() const;
 
   // Nanoseconds for one visited position of `lanes` lanes, roughly: the taps of all
   // windows, shared out among the positions that are visited for them.
@@ -64,9 +66,10 @@ class Tiling {
   int64_t counts_[kMaxRank];  // of boxes
 };
 
-// Both return false if there was no memory for scratch space.
+// All return false if there was no memory for scratch space.
 bool DriveChannelsLast(const Job& job);
 bool DriveChannelsFirst(const Job& job);
+bool DriveColumns(const Job& job);  // channels_first too, where lanes are columns
 
 }  // namespace keras_pooling
 

@@ -54,6 +54,13 @@ Kernel Backward(Walk walk) {
     }
     return {};
   }
+  if (walk == Walk::kScatterColumns) {
+    if constexpr (R::kScatters) {
+      return {&ColumnScatterWalk::Block<R>, nullptr, &ScatterWalk::ScratchBytes<R>,
+              kLanes};
+    }
+    return {};
+  }
   return {&GatherWalk::Block<R, AllLanes>, &GatherWalk::Block<R, StreamedLanes>,
           &GatherWalk::ScratchBytes, kLanes};
 }

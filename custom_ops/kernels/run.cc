@@ -44,9 +44,9 @@ bool RunPlan(const Call& call, const Target& target, size_t index,
   job.operands.taps =
       Advanced(call.operands.taps, out * static_cast<int64_t>(TapSize(call.tap_type)));
 
-  // One channel is the same in both layouts, and planes make better lanes.
-  const bool by_planes = plan.channels_first || plan.channels == 1;
-  return by_planes ? DriveChannelsFirst(job) : DriveChannelsLast(job);
+  if (!ArePlanes(plan)) return DriveChannelsLast(job);
+  return strategy.walk == Walk::kScatterColumns ? DriveColumns(job)
+                                                : DriveChannelsFirst(job);
 }
 
 struct PlansJob {

@@ -57,93 +57,81 @@ class Reach {
   Range reached_;
 };
 
-struct ScatterWalk {
-  template <class R>
-  static int64_t ScratchBytes(const Plan& plan, const Box& box, int64_t lanes) {
+// The sums of a box of inputs and of what its windows reach beyond.
+template <class R>
+class Sums {
+  using Lane = typename R::Lane;
+  static constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
+
+ public:
+  static HWY_INLINE int64_t Bytes(const Plan& plan, const Box& box, int64_t lanes) {
     int64_t positions = 1;
     for (int i = 0; i < kMaxRank; ++i) {
       positions *= Reach(plan.axes[i], box.axes[i]).size();
     }
-    return TableBytes(plan) +
-           positions * lanes * static_cast<int64_t>(sizeof(typename R::Lane));
+    return TableBytes(plan) + positions * lanes * static_cast<int64_t>(sizeof(Lane));
   }
 
-  // The inputs `box`.
-  template <class R, class Full>
-  static void Block(const Plan& plan, const Operands& operands, const Frame& frame,
-                    const Box& box, void* scratch) {
-    using Lane = typename R::Lane;
-    constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
-    const R reducer(operands);
-    const Reach reach[kMaxRank] = {Reach(plan.axes[0], box.axes[0]),
-                                   Reach(plan.axes[1], box.axes[1]),
-                                   Reach(plan.axes[2], box.axes[2])};
-    const int64_t lanes = frame.lane_end - frame.lane_begin;
-    Side side = {0, {0, 0, lanes}};
-    side.stride[1] = reach[2].size() * side.stride[2];
-    side.stride[0] = reach[1].size() * side.stride[1];
-    side.base = -side.At(reach[0].begin(), reach[1].begin(), reach[2].begin());
-    const auto table = static_cast<int32_t*>(scratch);
-    const auto sums =
-        reinterpret_cast<Lane*>(static_cast<char*>(scratch) + TableBytes(plan));
-    std::memset(sums, 0,
-                static_cast<size_t>(reach[0].size() * side.stride[0]) * sizeof(Lane));
+  HWY_INLINE Sums(const Plan& plan, const Box& box, int64_t lanes, void* scratch)
+      : plan_(plan),
+        reach_{Reach(plan.axes[0], box.axes[0]), Reach(plan.axes[1], box.axes[1]),
+               Reach(plan.axes[2], box.axes[2])},
+        taps_(plan.max_taps()),
+        table_(static_cast<int32_t*>(scratch)),
+        sums_(reinterpret_cast<Lane*>(static_cast<char*>(scratch) + TableBytes(plan))) {
+    side_ = {0, {0, 0, lanes}};
+    side_.stride[1] = reach_[2].size() * side_.stride[2];
+    side_.stride[0] = reach_[1].size() * side_.stride[1];
+    side_.base = -side_.At(reach_[0].begin(), reach_[1].begin(), reach_[2].begin());
+    const int64_t count = reach_[0].size() * side_.stride[0];
+    std::memset(sums_, 0, static_cast<size_t>(count) * sizeof(Lane));
+  }
 
-    const int64_t taps = plan.max_taps();
-    int64_t shape[kMaxRank] = {0, 0, 0};
-    const Range out_d = reach[0].outputs();
-    const Range out_h = reach[1].outputs();
-    const Range out_w = reach[2].outputs();
-    for (int64_t d = out_d.begin; d < out_d.end; ++d) {
-      for (int64_t h = out_h.begin; h < out_h.end; ++h) {
-        for (int64_t w = out_w.begin; w < out_w.end; ++w) {
-          const int64_t own[kMaxRank] = {reach[0].Taps(d), reach[1].Taps(h),
-                                         reach[2].Taps(w)};
-          if (own[0] != shape[0] || own[1] != shape[1] || own[2] != shape[2]) {
-            FillTable(plan, side, own, table);
-            for (int i = 0; i < kMaxRank; ++i) shape[i] = own[i];
-          }
-          Lane* const at =
-              sums + side.At(reach[0].Start(d), reach[1].Start(h), reach[2].Start(w));
-          const int64_t out = frame.out.At(d, h, w) + frame.lane_begin;
-          const int64_t ahead = kAhead * frame.out.stride[2];
-          const bool is_whole = own[0] * own[1] * own[2] == taps;
-          int64_t lane = 0;
-          if (is_whole) {
-            for (; lane + kStep <= lanes; lane += kStep) {
-              reducer.Fetch(out + lane + ahead);
-              Scatter<true>(reducer, AllLanes(), kStep, out + lane, table, taps,
-                            at + lane);
-            }
-          }
-          for (; lane < lanes; lane += kStep) {
-            const int64_t rest = HWY_MIN(lanes - lane, kStep);
-            Scatter<false>(reducer, FirstLanes{static_cast<size_t>(rest)}, rest,
-                           out + lane, table, taps, at + lane);
-          }
+  HWY_INLINE Range outputs(int i) const { return reach_[i].outputs(); }
+  HWY_INLINE int64_t Taps(int i, int64_t o) const { return reach_[i].Taps(o); }
+  // The sum of a position, and of a window's first tap.
+  HWY_INLINE Lane* Of(int64_t d, int64_t h, int64_t w) const {
+    return sums_ + side_.At(d, h, w);
+  }
+  HWY_INLINE Lane* At(int64_t d, int64_t h, int64_t w) const {
+    return Of(reach_[0].Start(d), reach_[1].Start(h), reach_[2].Start(w));
+  }
+
+  // From now on windows have `shape` taps. The table says where each of them lies, from
+  // the first; −1 for no tap.
+  HWY_INLINE void FillTable(const int64_t* shape) const {
+    std::memset(table_, -1, static_cast<size_t>(TableSize(plan_)) * sizeof(int32_t));
+    for (int64_t d = 0; d < shape[0]; ++d) {
+      for (int64_t h = 0; h < shape[1]; ++h) {
+        for (int64_t w = 0; w < shape[2]; ++w) {
+          table_[TapIndex(plan_, d, h, w)] =
+              static_cast<int32_t>(d * plan_.axes[0].dilation * side_.stride[0] +
+                                   h * plan_.axes[1].dilation * side_.stride[1] +
+                                   w * plan_.axes[2].dilation * side_.stride[2]);
         }
       }
     }
+  }
 
-    for (int64_t d = box.axes[0].begin; d < box.axes[0].end; ++d) {
-      for (int64_t h = box.axes[1].begin; h < box.axes[1].end; ++h) {
-        for (int64_t w = box.axes[2].begin; w < box.axes[2].end; ++w) {
-          const Lane* const from = sums + side.At(d, h, w) - frame.lane_begin;
-          const int64_t in = frame.in.At(d, h, w);
-          ForLanes<R::kLanes, 1>(frame.lane_begin, frame.lane_end, Full(),
-                                 [&](auto, auto which, int64_t lane) HWY_ATTR {
-                                   reducer.Take(which, from + lane, in + lane);
-                                 });
-        }
+  // Adds what `lanes` outputs give, from `out` on, to the sums around `at`, which are
+  // `step` apart from lane to lane. `is_whole`: every tap has its place in the table.
+  HWY_INLINE void Add(const R& reducer, bool is_whole, int64_t out, int64_t lanes,
+                      int64_t step, Lane* at) const {
+    int64_t lane = 0;
+    if (is_whole) {
+      for (; lane + kStep <= lanes; lane += kStep) {
+        AddVector<true>(reducer, AllLanes(), kStep, out + lane, step, at + lane * step);
       }
+    }
+    for (; lane < lanes; lane += kStep) {
+      const int64_t rest = HWY_MIN(lanes - lane, kStep);
+      AddVector<false>(reducer, FirstLanes{static_cast<size_t>(rest)}, rest, out + lane,
+                       step, at + lane * step);
     }
   }
 
  private:
-  // Windows of which memory is told in advance.
-  static constexpr int64_t kAhead = 4;
-
-  // A tap index outside the table would not be found there.
+  // A tap index of one byte is always found in the table.
   static HWY_INLINE int64_t TableSize(const Plan& plan) {
     return HWY_MAX(plan.max_taps(), int64_t{256});
   }
@@ -151,39 +139,113 @@ struct ScatterWalk {
     return (TableSize(plan) * 4 + 63) / 64 * 64;
   }
 
-  // Where each tap of a window of `shape` taps lies, from its first; −1 for no tap.
-  static HWY_INLINE void FillTable(const Plan& plan, const Side& side,
-                                   const int64_t* shape, int32_t* table) {
-    std::memset(table, -1, static_cast<size_t>(TableSize(plan)) * sizeof(int32_t));
-    for (int64_t d = 0; d < shape[0]; ++d) {
-      for (int64_t h = 0; h < shape[1]; ++h) {
-        for (int64_t w = 0; w < shape[2]; ++w) {
-          table[TapIndex(plan, d, h, w)] =
-              static_cast<int32_t>(d * plan.axes[0].dilation * side.stride[0] +
-                                   h * plan.axes[1].dilation * side.stride[1] +
-                                   w * plan.axes[2].dilation * side.stride[2]);
-        }
-      }
-    }
-  }
-
-  // Adds what the outputs give, from `out` on, to the sums around `at`.
-  template <bool kWhole, class R, class Which>
-  static HWY_INLINE void Scatter(const R& reducer, Which which, int64_t lanes,
-                                 int64_t out, const int32_t* table, int64_t taps,
-                                 typename R::Lane* at) {
-    HWY_ALIGN typename R::Lane given[R::kLanes];
+  template <bool kWhole, class Which>
+  HWY_INLINE void AddVector(const R& reducer, Which which, int64_t lanes, int64_t out,
+                            int64_t step, Lane* at) const {
+    HWY_ALIGN Lane given[R::kLanes];
     reducer.Give(which, out, given);
-    if (kWhole && HWY_LIKELY(reducer.TapsAreBelow(which, out, taps))) {
-      for (int64_t i = 0; i < lanes; ++i) {
-        at[table[reducer.TapOf(out + i)] + i] += given[i];
+    const int32_t* const table = table_;
+    if (kWhole && HWY_LIKELY(reducer.TapsAreBelow(which, out, taps_))) {
+      if (HWY_LIKELY(step == 1)) {
+        for (int64_t i = 0; i < lanes; ++i) {
+          at[table[reducer.TapOf(out + i)] + i] += given[i];
+        }
+      } else {
+        for (int64_t i = 0; i < lanes; ++i) {
+          at[table[reducer.TapOf(out + i)] + i * step] += given[i];
+        }
       }
       return;
     }
     for (int64_t i = 0; i < lanes; ++i) {
       const int64_t tap = reducer.TapOf(out + i);
-      if (tap < taps && table[tap] >= 0) at[table[tap] + i] += given[i];
+      if (tap < taps_ && table[tap] >= 0) at[table[tap] + i * step] += given[i];
     }
+  }
+
+  const Plan& plan_;
+  Reach reach_[kMaxRank];
+  Side side_;
+  int64_t taps_;
+  int32_t* table_;
+  Lane* sums_;
+};
+
+struct ScatterWalk {
+  template <class R>
+  static int64_t ScratchBytes(const Plan& plan, const Box& box, int64_t lanes) {
+    return Sums<R>::Bytes(plan, box, lanes);
+  }
+
+  // The inputs `box`.
+  template <class R, class Full>
+  static void Block(const Plan& plan, const Operands& operands, const Frame& frame,
+                    const Box& box, void* scratch) {
+    const R reducer(operands);
+    const int64_t lanes = frame.lane_end - frame.lane_begin;
+    const Sums<R> sums(plan, box, lanes, scratch);
+    int64_t shape[kMaxRank] = {0, 0, 0};
+    const Box outputs = {{sums.outputs(0), sums.outputs(1), sums.outputs(2)}};
+    ForRows(outputs, [&](int64_t d, int64_t h) HWY_ATTR {
+      const R own = reducer;
+      for (int64_t w = outputs.axes[2].begin; w < outputs.axes[2].end; ++w) {
+        const int64_t taps[kMaxRank] = {sums.Taps(0, d), sums.Taps(1, h),
+                                        sums.Taps(2, w)};
+        if (taps[0] != shape[0] || taps[1] != shape[1] || taps[2] != shape[2]) {
+          sums.FillTable(taps);
+          for (int i = 0; i < kMaxRank; ++i) shape[i] = taps[i];
+        }
+        const bool is_whole = taps[0] * taps[1] * taps[2] == plan.max_taps();
+        FetchLanes(own, frame, frame.out.At(d, h, w + kAhead));
+        sums.Add(own, is_whole, frame.out.At(d, h, w) + frame.lane_begin, lanes, 1,
+                 sums.At(d, h, w));
+      }
+    });
+    ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR {
+      for (int64_t w = box.axes[2].begin; w < box.axes[2].end; ++w) {
+        const auto* const from = sums.Of(d, h, w) - frame.lane_begin;
+        const int64_t in = frame.in.At(d, h, w);
+        ForLanes<R::kLanes, 1>(frame.lane_begin, frame.lane_end, Full(),
+                               [&](auto, auto which, int64_t lane) HWY_ATTR {
+                                 reducer.Take(which, from + lane, in + lane);
+                               });
+      }
+    });
+  }
+
+ private:
+  // Windows of which memory is told in advance.
+  static constexpr int64_t kAhead = 4;
+};
+
+// The same of planes, whose outputs lie side by side: lanes are neighbouring windows of
+// a row, and what they read is a stride apart.
+struct ColumnScatterWalk {
+  template <class R>
+  static void Block(const Plan& plan, const Operands& operands, const Frame& frame,
+                    const Box& box, void* scratch) {
+    const R reducer(operands);
+    const Sums<R> sums(plan, box, 1, scratch);
+    const int64_t taps[kMaxRank] = {plan.axes[0].max_taps, plan.axes[1].max_taps,
+                                    plan.axes[2].max_taps};
+    sums.FillTable(taps);
+    Box outputs;
+    for (int i = 0; i < kMaxRank; ++i) outputs.axes[i] = sums.outputs(i);
+    const Range columns = outputs.axes[2];
+    if (columns.begin < columns.end) {
+      ForRows(outputs, [&](int64_t d, int64_t h) HWY_ATTR {
+        sums.Add(reducer, true, frame.out.At(d, h, columns.begin),
+                 columns.end - columns.begin, plan.axes[2].stride,
+                 sums.At(d, h, columns.begin));
+      });
+    }
+    ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR {
+      const auto* const from = sums.Of(d, h, 0);
+      ForLanes<R::kLanes, 1>(box.axes[2].begin, box.axes[2].end, AllLanes(),
+                             [&](auto, auto lanes, int64_t w) HWY_ATTR {
+                               reducer.Take(lanes, from + w, frame.in.At(d, h, w));
+                             });
+    });
   }
 };
 

@@ -50,6 +50,13 @@ const char* WhyNotScatter(const Plan& plan) {
   return plan.max_taps() > 4096 ? "windows have more than 4096 taps" : kSuits;
 }
 
+// Columns as lanes spare planes the way through scratch memory.
+const char* WhyNotScatterColumns(const Plan& plan) {
+  if (!ArePlanes(plan)) return "channels are neighbours";
+  if (plan.axes[2].stride == 0) return "windows have more than one size";
+  return WhyNotScatter(plan);
+}
+
 const char* WhyNotAlways(const Plan&) { return kSuits; }
 
 // In the order in which they are considered; the last ones suit every plan.
@@ -63,6 +70,8 @@ constexpr Way kWays[] = {
     {Walk::kSeparable, "one axis at a time", false, &WhyNotSeparable},
     {Walk::kReduce, "whole windows", false, &WhyNotAlways},
     {Walk::kDisjoint, "each output writes its taps", true, &WhyNotDisjoint},
+    {Walk::kScatterColumns, "each output adds to its tap, by columns", true,
+     &WhyNotScatterColumns},
     {Walk::kScatter, "each output adds to its tap", true, &WhyNotScatter},
     {Walk::kGather, "each input gathers from its windows", true, &WhyNotAlways},
 };
@@ -114,6 +123,8 @@ std::string Sizes(const Plan& plan, const Size& size) {
 }
 
 }  // namespace
+
+bool ArePlanes(const Plan& plan) { return plan.channels_first || plan.channels == 1; }
 
 Strategy ChooseStrategy(const Call& call, const Plan& plan, const Target& target,
                         bool explains) {

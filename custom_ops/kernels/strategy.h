@@ -9,6 +9,10 @@
 
 namespace keras_pooling {
 
+// Whether positions of a channel are neighbours. With one channel they are in both
+// layouts.
+bool ArePlanes(const Plan& plan);
+
 struct Strategy {
   Walk walk;
   Kernel kernel;         // null if the reduction is not defined for the call's type

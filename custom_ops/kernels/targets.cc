@@ -13,8 +13,9 @@ KP_TARGETS(KP_SUPPORT)
 
 // Best first.
 constexpr Target kTargets[] = {
-#define KP_ENTRY(Namespace, name, is_supported) \
-  {name, &Supports##Namespace, &Namespace::FindKernel, &Namespace::FindMoveRow},
+#define KP_ENTRY(Namespace, name, is_supported)                                 \
+  {name, &Supports##Namespace, &Namespace::FindKernel, &Namespace::FindMoveRow, \
+   &Namespace::StreamBytes},
     KP_TARGETS(KP_ENTRY)
 #undef KP_ENTRY
 };

@@ -30,11 +30,12 @@ namespace keras_pooling {
 
 // The ways to loop over windows.
 enum class Walk {
-  kReduce,     // every output reduces its window (walk-inl.h)
-  kSeparable,  // as kReduce, one axis at a time (separable-inl.h)
-  kGather,     // every input gathers from the windows that read it (walk-inl.h)
-  kDisjoint,   // every output writes its own taps (walk-inl.h)
-  kScatter,    // every output adds to the tap that won (scatter-inl.h)
+  kReduce,          // every output reduces its window (walk-inl.h)
+  kSeparable,       // as kReduce, one axis at a time (separable-inl.h)
+  kGather,          // every input gathers from the windows that read it (walk-inl.h)
+  kDisjoint,        // every output writes its own taps (walk-inl.h)
+  kScatter,         // every output adds to the tap that won (scatter-inl.h)
+  kScatterColumns,  // the same of planes, where lanes are columns
 };
 
 // Visits the positions `box`, on the frame's lanes, with scratch memory to work in: as
@@ -71,11 +72,15 @@ struct PlaneRow {
 };
 using MoveRowFn = void (*)(const PlaneRow& row, void* tensor, void* scratch);
 
+// Copies past the caches.
+using StreamFn = void (*)(const void* from, void* to, int64_t bytes);
+
 struct Target {
   const char* name;
   bool (*is_supported)();
   Kernel (*find_kernel)(const KernelRequest& request);
   MoveRowFn (*find_move)(size_t element_size, bool pack, int64_t lanes);
+  StreamFn stream;
 };
 
 // The active one; null while KERAS_POOLING_TARGET names none.
@@ -88,6 +93,7 @@ const Target* ActiveTargetEntry();
   Kernel FindHalfKernel(const KernelRequest& request);                  \
   Kernel FindIntKernel(const KernelRequest& request);                   \
   MoveRowFn FindMoveRow(size_t element_size, bool pack, int64_t lanes); \
+  void StreamBytes(const void* from, void* to, int64_t bytes);          \
   }
 KP_TARGETS(KP_DECLARE)
 #undef KP_DECLARE

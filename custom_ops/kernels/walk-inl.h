@@ -135,39 +135,42 @@ HWY_INLINE void FetchLanes(const R& reducer, const Frame& frame, int64_t near) {
   }
 }
 
-// Where the taps of a whole window lie, as offsets from its first: one short loop for
-// every rank, dilation and layout.
+// Where the taps of a row's windows lie that are whole along the width, as offsets from
+// their first, and their numbers: one short loop for every rank, dilation and layout.
 class FlatWindow {
  public:
   // A row with few windows is not worth a table.
-  static HWY_INLINE bool Serves(const Plan& plan, const Span& d, const Span& h,
-                                int64_t windows) {
-    return windows >= 4 && plan.max_taps() <= kMostTaps &&
-           d.count == plan.axes[0].max_taps && h.count == plan.axes[1].max_taps;
+  static HWY_INLINE bool Serves(const Plan& plan, int64_t windows) {
+    return windows >= 4 && plan.max_taps() <= kMostTaps;
   }
 
-  HWY_INLINE FlatWindow(const Plan& plan, const Side& side) : taps_(plan.max_taps()) {
-    int64_t* offset = offsets_;
-    for (int64_t d = 0; d < plan.axes[0].max_taps; ++d) {
-      for (int64_t h = 0; h < plan.axes[1].max_taps; ++h) {
+  HWY_INLINE FlatWindow(const Plan& plan, const Side& side, const Span& span_d,
+                        const Span& span_h) {
+    const int64_t first_tap = TapIndex(plan, span_d.first_tap, span_h.first_tap, 0);
+    for (int64_t d = 0; d < span_d.count; ++d) {
+      for (int64_t h = 0; h < span_h.count; ++h) {
         for (int64_t w = 0; w < plan.axes[2].max_taps; ++w) {
-          *offset++ = d * plan.axes[0].dilation * side.stride[0] +
-                      h * plan.axes[1].dilation * side.stride[1] +
-                      w * plan.axes[2].dilation * side.stride[2];
+          offsets_[count_] = d * plan.axes[0].dilation * side.stride[0] +
+                             h * plan.axes[1].dilation * side.stride[1] +
+                             w * plan.axes[2].dilation * side.stride[2];
+          taps_[count_++] = first_tap + TapIndex(plan, d, h, w);
         }
       }
     }
   }
 
+  HWY_INLINE int64_t first_tap() const { return taps_[0]; }
+
   template <class Visit>
   HWY_INLINE void ForTaps(int64_t in, const Visit& visit) const {
-    for (int64_t tap = 0; tap < taps_; ++tap) visit(in + offsets_[tap], tap);
+    for (int64_t i = 0; i < count_; ++i) visit(in + offsets_[i], taps_[i]);
   }
 
  private:
   static constexpr int64_t kMostTaps = 256;
-  int64_t taps_;
+  int64_t count_ = 0;
   int64_t offsets_[kMostTaps];
+  int64_t taps_[kMostTaps];
 };
 
 // The taps of a window of which any part may be cut off.
@@ -222,13 +225,13 @@ struct ReduceWalk {
                              int64_t h, Range row, Shares& shares) {
     const Span& sd = plan.axes[0].spans[static_cast<size_t>(d)];
     const Span& sh = plan.axes[1].spans[static_cast<size_t>(h)];
-    if (!FlatWindow::Serves(plan, sd, sh, row.end - row.begin)) {
+    if (!FlatWindow::Serves(plan, row.end - row.begin)) {
       Clipped<Full>(plan, reducer, frame, d, h, row, shares);
       return;
     }
     const Span* const spans = plan.axes[2].spans.data();
     const int64_t whole = plan.axes[2].max_taps;
-    const FlatWindow taps(plan, frame.in);
+    const FlatWindow taps(plan, frame.in, sd, sh);
     // Where windows move by one position, the row below is the next that memory brings.
     const bool fetches = !kPresumes<R> && plan.axes[1].stride == 1 &&
                          plan.axes[2].stride == 1 && plan.axes[1].max_taps > 1;
@@ -239,8 +242,9 @@ struct ReduceWalk {
         Clipped<Full>(plan, reducer, frame, d, h, {w, w + 1}, shares);
         continue;
       }
-      const Window window = {0, shares.Of(sd, sh, spans[w]), frame.out.At(d, h, w),
-                             frame.index.At(d, h, w), frame.index_step};
+      const Window window = {taps.first_tap(), shares.Of(sd, sh, spans[w]),
+                             frame.out.At(d, h, w), frame.index.At(d, h, w),
+                             frame.index_step};
       const int64_t in = frame.in.At(sd.first, sh.first, spans[w].first);
       if (fetches) FetchLanes(reducer, frame, in + ahead);
       ReduceLanes<Full>(reducer, frame, window, taps, in);
