@@ -46,8 +46,7 @@ ExactFloats::~ExactFloats() {
 }
 
 Scratch::Scratch(size_t bytes)
-    : data_(std::aligned_alloc(kAlignment,
-                               (bytes + kAlignment - 1) / kAlignment * kAlignment)) {}
+    : data_(std::aligned_alloc(kAlignment, (bytes / kAlignment + 1) * kAlignment)) {}
 
 Scratch::~Scratch() { std::free(data_); }
 

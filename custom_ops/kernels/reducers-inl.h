@@ -82,7 +82,11 @@ struct Order {
   // Puts the lanes of x that beat the best in its place; returns which did.
   static HWY_INLINE hn::Mask<D> Replace(V x, Best& best) {
     const auto beats = Beats(x, best.value);
-    best.value = hn::IfThenElse(beats, x, best.value);
+    if constexpr (std::is_floating_point_v<T>) {
+      best.value = hn::IfThenElse(beats, x, best.value);
+    } else {
+      best.value = hn::Max(x, best.value);
+    }
     return beats;
   }
 
@@ -139,14 +143,15 @@ struct NumberOrder {
   }
 };
 
-// Lanes of halves hold bits: what is compared is a key made of them.
-template <class T, class D>
+// Lanes of halves hold bits: what is compared is a key made of them, more easily where
+// all are numbers.
+template <class T, class D, bool kNumbers>
 struct HalfOrder {
+  static constexpr bool kPresumes = kNumbers;
   using V = hn::Vec<D>;
   using DI = hn::RebindToSigned<D>;
   using K = hn::Vec<DI>;
   using Bits = hn::TFromD<D>;
-  static constexpr bool kPresumes = false;
 
   struct Best {
     V value;
@@ -164,8 +169,24 @@ struct HalfOrder {
     const auto beats = hn::Gt(key, best.key);
     const auto mask = hn::RebindMask(D(), beats);
     best.value = hn::IfThenElse(mask, x, best.value);
-    best.key = hn::IfThenElse(beats, key, best.key);
+    best.key = hn::Max(key, best.key);
     return mask;
+  }
+
+  // Whether none of `count` elements is a NaN.
+  static HWY_INLINE bool Holds(const T* elements, int64_t count) {
+    const hn::ScalableTag<uint16_t> d;
+    constexpr int64_t kStep = static_cast<int64_t>(hn::MaxLanes(decltype(d)()));
+    const auto from = reinterpret_cast<const uint16_t*>(elements);
+    const auto magnitude = hn::Set(d, uint16_t{0x7fff});
+    auto greatest = hn::Zero(d);
+    int64_t i = 0;
+    for (; i + kStep <= count; i += kStep) {
+      greatest = hn::Max(greatest, hn::And(hn::LoadU(d, from + i), magnitude));
+    }
+    const auto rest = hn::LoadN(d, from + i, static_cast<size_t>(count - i));
+    greatest = hn::Max(greatest, hn::And(rest, magnitude));
+    return hn::AllTrue(d, hn::Le(greatest, hn::Set(d, kHalfInfinity<T>)));
   }
 
  private:
@@ -174,10 +195,11 @@ struct HalfOrder {
     const V magnitude = hn::And(bits, hn::Set(D(), Bits{0x7fff}));
     const auto is_negative = hn::RebindMask(di, hn::Ne(magnitude, bits));
     const K key = hn::BitCast(di, magnitude);
+    const K number = hn::IfThenElse(is_negative, hn::Neg(key), key);
+    if constexpr (kNumbers) return number;
     const K infinity = hn::BitCast(di, hn::Set(D(), Bits{kHalfInfinity<T>}));
     const K nan = hn::BitCast(di, hn::Set(D(), Bits{0x7fff}));
-    return hn::IfThenElse(hn::Gt(key, infinity), nan,
-                          hn::IfThenElse(is_negative, hn::Neg(key), key));
+    return hn::IfThenElse(hn::Gt(key, infinity), nan, number);
   }
 };
 
@@ -186,10 +208,11 @@ template <class T, class Tap>
 using MaxLanes = BitLanes<T, (kKeepsTaps<Tap> && sizeof(Tap) > 1)>;
 template <class T, class Tap, class D = typename MaxLanes<T, Tap>::D>
 using CarefulMaxOrder =
-    std::conditional_t<IsHalf<T>::value, HalfOrder<T, D>, Order<T, D>>;
+    std::conditional_t<IsHalf<T>::value, HalfOrder<T, D, false>, Order<T, D>>;
 template <class T, class Tap, class D = typename MaxLanes<T, Tap>::D>
-using MaxOrder = std::conditional_t<std::is_floating_point_v<T>, NumberOrder<T, D>,
-                                    CarefulMaxOrder<T, Tap, D>>;
+using MaxOrder = std::conditional_t<
+    IsHalf<T>::value, HalfOrder<T, D, true>,
+    std::conditional_t<std::is_floating_point_v<T>, NumberOrder<T, D>, Order<T, D>>>;
 
 // max: the greatest tap; the first of them; the first NaN if there is one.
 template <class T, class Tap, class Ranking>

@@ -237,6 +237,11 @@ struct ReduceWalk {
                          plan.axes[2].stride == 1 && plan.axes[1].max_taps > 1;
     const int64_t ahead =
         plan.axes[1].max_taps * plan.axes[1].dilation * frame.in.stride[1];
+    // Where a position has few vectors of lanes, neighbouring windows share the steps
+    // from tap to tap.
+    const bool is_narrow = plan.axes[2].stride > 0 &&
+                           frame.lane_end - frame.lane_begin <= kBlocks / 2 * kStep<R>;
+    const Apart apart = {plan.axes[2].stride * frame.in.stride[2], frame.out.stride[2]};
     for (int64_t w = row.begin; w < row.end; ++w) {
       if (spans[w].count != whole) {  // at the row's ends
         Clipped<Full>(plan, reducer, frame, d, h, {w, w + 1}, shares);
@@ -247,6 +252,14 @@ struct ReduceWalk {
                              frame.index_step};
       const int64_t in = frame.in.At(sd.first, sh.first, spans[w].first);
       if (fetches) FetchLanes(reducer, frame, in + ahead);
+      if constexpr (R::kPasses == 1) {
+        if (is_narrow && w + kBlocks <= row.end &&
+            spans[w + kBlocks - 1].count == whole) {
+          ReduceNeighbours<Full>(reducer, frame, window, taps, in, apart);
+          w += kBlocks - 1;
+          continue;
+        }
+      }
       ReduceLanes<Full>(reducer, frame, window, taps, in);
     }
   }
@@ -263,43 +276,73 @@ struct ReduceWalk {
                              frame.index.At(d, h, w), frame.index_step};
       const ClippedWindow taps = {plan, frame.in, window, sd, sh, sw};
       const int64_t in = frame.in.At(sd.first, sh.first, sw.first);
-      ReduceLanes<Full>(reducer, frame, window, taps, in);
+      // Few windows of many taps lie far apart: memory is told the next lanes.
+      const bool fetches =
+          !kPresumes<R> && row.end - row.begin == 1 && sh.count * sw.count >= 16;
+      ReduceLanes<Full>(reducer, frame, window, taps, in, fetches);
     }
   }
+
+  // Vectors that are reduced together. More passes keep more in registers.
+  static constexpr int kBlocks = 4;
+  template <class R>
+  static constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
+
+  // How far apart those lie.
+  struct Apart {
+    int64_t in;
+    int64_t out;
+  };
 
   template <class Full, class R, class Taps>
   static HWY_INLINE void ReduceLanes(const R& reducer, const Frame& frame,
-                                     const Window& window, const Taps& taps,
-                                     int64_t in) {
-    // More passes keep more in registers.
-    constexpr int kBlocks = R::kPasses == 1 ? 4 : 1;
-    ForLanes<R::kLanes, kBlocks>(frame.lane_begin, frame.lane_end, Full(),
-                                 [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
-                                   ReduceTaps<blocks.value>(reducer, lanes, window,
-                                                            taps, in + lane,
-                                                            window.out + lane);
-                                 });
+                                     const Window& window, const Taps& taps, int64_t in,
+                                     bool fetches = false) {
+    ForLanes<R::kLanes, R::kPasses == 1 ? kBlocks : 1>(
+        frame.lane_begin, frame.lane_end, Full(),
+        [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
+          if (fetches) {
+            taps.ForTaps(in + lane, [&](int64_t near, int64_t) HWY_ATTR {
+              KP_UNROLL for (int b = 0; b < blocks.value; ++b) {
+                reducer.Fetch(near + (blocks.value + b) * kStep<R>);
+              }
+            });
+          }
+          ReduceTaps<blocks.value>(reducer, lanes, window, taps, in + lane,
+                                   window.out + lane, {kStep<R>, kStep<R>});
+        });
   }
 
-  template <int kBlocks, class R, class Lanes, class Taps>
+  template <class Full, class R, class Taps>
+  static HWY_INLINE void ReduceNeighbours(const R& reducer, const Frame& frame,
+                                          const Window& window, const Taps& taps,
+                                          int64_t in, Apart apart) {
+    ForLanes<R::kLanes, 1>(frame.lane_begin, frame.lane_end, Full(),
+                           [&](auto, auto lanes, int64_t lane) HWY_ATTR {
+                             ReduceTaps<kBlocks>(reducer, lanes, window, taps,
+                                                 in + lane, window.out + lane, apart);
+                           });
+  }
+
+  template <int kCount, class R, class Lanes, class Taps>
   static HWY_INLINE void ReduceTaps(const R& reducer, Lanes lanes, const Window& window,
-                                    const Taps& taps, int64_t in, int64_t out) {
-    constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
-    typename R::State states[kBlocks];
-    KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
-      states[b] = reducer.Begin(lanes, window, out + b * kStep);
+                                    const Taps& taps, int64_t in, int64_t out,
+                                    Apart apart) {
+    typename R::State states[kCount];
+    KP_UNROLL for (int b = 0; b < kCount; ++b) {
+      states[b] = reducer.Begin(lanes, window, out + b * apart.out);
     }
     if constexpr (R::kPasses == 1) {
       taps.ForTaps(in, [&](int64_t near, int64_t tap) HWY_ATTR {
-        KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
-          reducer.Add(lanes, window, near + b * kStep, tap, states[b]);
+        KP_UNROLL for (int b = 0; b < kCount; ++b) {
+          reducer.Add(lanes, window, near + b * apart.in, tap, states[b]);
         }
       });
     } else {
       Pass<0>(reducer, lanes, window, taps, in, states[0]);
     }
-    KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
-      reducer.Finish(lanes, window, out + b * kStep, states[b]);
+    KP_UNROLL for (int b = 0; b < kCount; ++b) {
+      reducer.Finish(lanes, window, out + b * apart.out, states[b]);
     }
   }
 
