@@ -29,6 +29,9 @@ struct Moved {
 
 constexpr int kOperands = 5;
 
+// Where windows are so large that their tiles cannot stay in the cache.
+constexpr int64_t kMostTileBytes = int64_t{16} << 20;
+
 struct FirstJob {
   const Job& job;
   Moved moved[kOperands];  // x, dx, y, dy, taps
@@ -195,7 +198,12 @@ bool DriveChannelsFirst(const Job& job) {
     if (vectors == 1) break;
     vectors /= 2;
   }
-  if (vectors == 1) first.Fit(vectors, 0.0);
+  // Tiles far shorter than a window would do the same work again and again: rather let
+  // them leave the cache.
+  if (vectors == 1 && !first.Fit(1, 2.0) && first.scratch_bytes > kMostTileBytes &&
+      !first.Fit(1, 0.5) && first.scratch_bytes > kMostTileBytes) {
+    first.Fit(1, 0.0);
+  }
   for (Moved& operand : first.moved) {
     operand.move =
         job.target.find_move(operand.element_size, !operand.is_written, first.lanes);
