@@ -46,6 +46,11 @@ const char* WhyNotDisjoint(const Plan& plan) {
 // One addition for every output, lane by lane, against one vector for every tap.
 const char* WhyNotScatter(const Plan& plan) {
   if (plan.max_taps() < 16) return "windows have few taps";
+  // Its sums reach as far as windows do, which may be much farther than their taps.
+  const auto is_dilated = [](const Axis& axis) { return axis.dilation != 1; };
+  if (std::any_of(plan.axes, plan.axes + kMaxRank, is_dilated)) {
+    return "windows are dilated";
+  }
   // It looks taps up in a table.
   return plan.max_taps() > 4096 ? "windows have more than 4096 taps" : kSuits;
 }

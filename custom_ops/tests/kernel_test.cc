@@ -113,7 +113,7 @@ void CataloguedCases(std::mt19937_64& random) {
        9,
        {4, 6, 5}},
       {"sums of windows of many sizes", Adaptive({5, 7}), 1, 19, {17, 30}},
-      {"sums of dilated windows",
+      {"many taps of dilated windows",
        Sliding({{5, 1, 2, 0, 0}, {4, 1, 3, 0, 0}}),
        1,
        5,

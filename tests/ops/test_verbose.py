@@ -18,6 +18,10 @@ for _ in range(2):  # the second time is not told
             tape.watch(x)
             y = kp.ops.max_pool(x, size, strides, "same")
         tape.gradient(y, x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = kp.ops.max_pool(x, 5, 1, dilation_rate=2)
+    tape.gradient(y, x)
     kp.ops.lp_pool(x, 9, 1)
 """
 
@@ -40,7 +44,7 @@ def told():
 
 
 def test_every_distinct_call_is_told_once(told):
-    assert len(told) == len(set(told)) == 7
+    assert len(told) == len(set(told)) == 9
 
 
 def test_a_line_names_the_call_the_way_and_the_instruction_set(told):
@@ -60,6 +64,7 @@ def test_a_line_names_the_call_the_way_and_the_instruction_set(told):
         ("max backward", "1 x 2 x 2: each output writes its taps", ""),
         ("max backward", "1 x 3 x 3: each input gathers", "windows have few taps"),
         ("max backward", "1 x 9 x 9: each output adds to its tap", "windows overlap"),
+        ("max backward", "1 x 5 x 5: each input gathers", "windows are dilated"),
         ("lp forward", "1 x 9 x 9: whole windows", "has no such kernel"),
     ],
 )
