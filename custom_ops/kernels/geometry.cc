@@ -186,6 +186,36 @@ std::string PlanOfRow(const PoolSpec& spec, int64_t batch, int64_t channels,
 
 }  // namespace
 
+bool HasAdjoint(const Plan& plan) {
+  return std::all_of(plan.axes, plan.axes + kMaxRank, [](const Axis& axis) {
+    return axis.dilation == 1 &&
+           (axis.stride == 1 || (axis.in == 1 && axis.out() == 1));
+  });
+}
+
+Plan AdjointOf(const Plan& plan) {
+  Plan adjoint = plan;
+  for (int i = 0; i < kMaxRank; ++i) {
+    const Axis& axis = plan.axes[i];
+    Axis& other = adjoint.axes[i];
+    other = Axis();
+    other.in = axis.out();
+    other.max_taps = axis.max_taps;
+    other.disjoint = axis.max_taps == 1;
+    other.stride = 1;
+    other.spans.clear();
+    const int64_t padding = axis.spans.front().first_tap - axis.spans.front().first;
+    for (int64_t position = 0; position < axis.in; ++position) {
+      const int64_t start = position + padding - (axis.max_taps - 1);
+      const int64_t first = std::max<int64_t>(start, 0);
+      const int64_t end = std::min(position + padding + 1, axis.out());
+      other.spans.push_back({first, first - start, end - first, 1});
+    }
+    for (const Span& span : axis.spans) other.input_divisors.push_back(span.divisor);
+  }
+  return adjoint;
+}
+
 std::string MakePlan(const PoolSpec& spec, int64_t batch, int64_t channels,
                      const std::vector<int64_t>& sizes, Plan* plan) {
   if (spec.geometry == Geometry::kRegions) return "regions need their edges";

@@ -82,6 +82,9 @@ struct Axis {
   int64_t reader_step = 1;
   int64_t most_readers = 0;  // of any position
 
+  // Of an adjoint: what a window divided by, for each position that it has become.
+  std::vector<int64_t> input_divisors;
+
   int64_t out() const { return static_cast<int64_t>(spans.size()); }
   // The tap as which window `o` reads `position`, one of its own.
   int64_t TapAt(int64_t o, int64_t position) const {
@@ -119,6 +122,13 @@ struct Plan {
     return axes[0].max_taps * axes[1].max_taps * axes[2].max_taps;
   }
 };
+
+// Whether AdjointOf() is defined: windows move by one position and are not dilated.
+bool HasAdjoint(const Plan& plan);
+
+// The other way round: its windows are the positions of `plan` and read the windows
+// that read them. So the gradient of a sum is the sum of the gradient.
+Plan AdjointOf(const Plan& plan);
 
 // Where regions begin and end, per spatial axis: `rows` rows of window + 1 ascending
 // edges, the first 0, the last the axis's size. One row serves all images, or each

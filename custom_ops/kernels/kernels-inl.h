@@ -61,6 +61,12 @@ Kernel Backward(Walk walk) {
     }
     return {};
   }
+  if (walk == Walk::kAdjoint) {
+    if constexpr (!std::is_void_v<typename R::Adjoint>) {
+      return Forward<typename R::Adjoint>(Walk::kSeparable);
+    }
+    return {};
+  }
   return {&GatherWalk::Block<R, AllLanes>, &GatherWalk::Block<R, StreamedLanes>,
           &GatherWalk::ScratchBytes, kLanes};
 }

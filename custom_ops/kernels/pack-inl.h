@@ -11,6 +11,7 @@
 
 #include <cstring>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/targets.h"
 
@@ -43,30 +44,35 @@ struct Block {
 template <class U, size_t kMost>
 void PackRow(const PlaneRow& row, void* tensor, void* scratch) {
   const auto from = static_cast<const U*>(tensor);
-  const auto to = static_cast<U*>(scratch);
   using B = Block<U, kMost>;
   const typename B::D d;
   constexpr int kSize = B::kSize;
-  for (int64_t lane = 0; lane < row.lanes; lane += kSize) {
-    for (int64_t w = 0; w < row.width; w += kSize) {
-      const int64_t count = HWY_MIN(row.width - w, int64_t{kSize});
-      hn::Vec<typename B::D> v[kSize];
+  // Memory does not keep track of so many planes by itself: it is told what is next.
+  constexpr int64_t kAhead = 512 / sizeof(U);
+  const int64_t lanes = row.lanes;
+  const int64_t width = row.width;
+  for (int64_t lane = 0; lane < lanes; lane += kSize) {
+    const U* planes[kSize];
+    for (int i = 0; i < kSize; ++i) {
+      planes[i] = from + HWY_MIN(lane + i, row.planes - 1) * row.plane_stride;
+    }
+    U* to = static_cast<U*>(scratch) + lane;
+    int64_t w = 0;
+    hn::Vec<typename B::D> v[kSize];
+    for (; w + kSize <= width; w += kSize) {
       for (int i = 0; i < kSize; ++i) {
-        const U* plane =
-            from + HWY_MIN(lane + i, row.planes - 1) * row.plane_stride + w;
-        v[i] = count == kSize ? hn::LoadU(d, plane)
-                              : hn::LoadN(d, plane, static_cast<size_t>(count));
+        hwy::Prefetch(planes[i] + w + kAhead);
+        v[i] = hn::LoadU(d, planes[i] + w);
       }
       B::Transpose(v);
-      U* const group = to + w * row.lanes + lane;
-      if (count == kSize) {
-        for (int i = 0; i < kSize; ++i) hn::StoreU(v[i], d, group + i * row.lanes);
-      } else {
-        for (int i = 0; i < kSize; ++i) {
-          if (i < count) hn::StoreU(v[i], d, group + i * row.lanes);
-        }
-      }
+      for (int i = 0; i < kSize; ++i, to += lanes) hn::StoreU(v[i], d, to);
     }
+    if (w == width) continue;
+    for (int i = 0; i < kSize; ++i) {
+      v[i] = hn::LoadN(d, planes[i] + w, static_cast<size_t>(width - w));
+    }
+    B::Transpose(v);
+    for (int i = 0; i < width - w; ++i, to += lanes) hn::StoreU(v[i], d, to);
   }
 }
 

@@ -44,6 +44,11 @@ struct Reducer {
   //   bool Holds(near, count) const   whether it is so, of neighbouring elements
   // Where it is not, the reducer named here does the work.
   using Careful = void;
+  // A gradient may be had as a forward walk the other way round (see AdjointOf), by the
+  // reducer named here. That one may scale each input before any other step:
+  //   void Scale(share, &state)
+  using Adjoint = void;
+  static constexpr bool kScales = false;
 };
 
 // A reducer that looks at each tap once. Others have more passes: they offer
@@ -375,9 +380,33 @@ class AvgForward : public OnePass {
     return {hn::Load(D(), reinterpret_cast<const typename Lanes::Lane*>(from))};
   }
 
- private:
+ protected:
   const T* x_;
   T* y_;
+};
+
+// The gradient of avg as a sum: of what each output gives to every tap.
+template <class T>
+class AvgAdjoint : public AvgForward<T> {
+  using Base = AvgForward<T>;
+  using Lanes = MathLanes<T>;
+
+ public:
+  using State = typename Base::State;
+  explicit AvgAdjoint(const Operands& o) : Base(o) {}
+
+  static constexpr bool kScales = true;
+
+  static HWY_INLINE void Scale(double share, State& s) {
+    const auto factor = static_cast<typename Lanes::Lane>(share);
+    s.sum = hn::Mul(s.sum, hn::Set(typename Lanes::D(), factor));
+  }
+
+  template <class Which, class Window>
+  HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
+                         const State& s) const {
+    Lanes::Store(lanes, s.sum, this->y_ + out);
+  }
 };
 
 // The gradient of avg: each tap gets its share of dy.
@@ -393,6 +422,8 @@ class AvgBackward : public OnePass {
   struct State {
     V sum;
   };
+
+  using Adjoint = AvgAdjoint<T>;
 
   explicit AvgBackward(const Operands& o)
       : dy_(static_cast<const T*>(o.dy)), dx_(static_cast<T*>(o.dx)) {}
@@ -462,8 +493,10 @@ class SelectBackward : public OnePass {
   using Lane = typename Lanes::Lane;
 
   template <class Which>
-  HWY_INLINE void Give(Which lanes, int64_t out, Lane* to) const {
-    hn::Store(Lanes::Load(lanes, dy_ + out), D(), to);
+  HWY_INLINE const Lane* Given(Which lanes, int64_t out, Lane* room) const {
+    if constexpr (std::is_same_v<Lane, T>) return dy_ + out;
+    hn::Store(Lanes::Load(lanes, dy_ + out), D(), room);
+    return room;
   }
 
   HWY_INLINE void Fetch(int64_t out) const {

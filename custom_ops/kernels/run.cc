@@ -14,13 +14,32 @@ void* Advanced(void* data, int64_t bytes) {
   return data == nullptr ? nullptr : static_cast<char*>(data) + bytes;
 }
 
+bool Drive(const Job& job) {
+  if (!ArePlanes(job.plan)) return DriveChannelsLast(job);
+  return job.walk == Walk::kScatterColumns ? DriveColumns(job)
+                                           : DriveChannelsFirst(job);
+}
+
+// A gradient as the forward call that it is the other way round.
+bool RunAdjoint(const Job& backward) {
+  const Plan plan = AdjointOf(backward.plan);
+  Call call = backward.call;
+  call.task = Task::kForward;
+  Operands operands;
+  operands.x = backward.operands.dy;
+  operands.y = backward.operands.dx;
+  return Drive({call, plan, operands, backward.lanes, 0, backward.parallel,
+                backward.target, Walk::kSeparable, backward.kernel});
+}
+
 // Runs one of the call's plans. Returns false if there was no memory for scratch space.
 bool RunPlan(const Call& call, const Target& target, size_t index,
              const Parallel& parallel) {
   Plan& plan = (*call.plans)[index];
   const Strategy strategy = ChooseStrategy(call, plan, target, IsVerbose());
   if (IsVerbose()) LogCall(call, plan, target, strategy);
-  if (call.task == Task::kBackward && strategy.walk != Walk::kDisjoint) {
+  if (call.task == Task::kBackward && strategy.walk != Walk::kDisjoint &&
+      strategy.walk != Walk::kAdjoint) {
     for (Axis& axis : plan.axes) axis.IndexReaders();
   }
   Job job = {call,     plan,   call.operands, {0, plan.channels}, 0,
@@ -44,9 +63,7 @@ bool RunPlan(const Call& call, const Target& target, size_t index,
   job.operands.taps =
       Advanced(call.operands.taps, out * static_cast<int64_t>(TapSize(call.tap_type)));
 
-  if (!ArePlanes(plan)) return DriveChannelsLast(job);
-  return strategy.walk == Walk::kScatterColumns ? DriveColumns(job)
-                                                : DriveChannelsFirst(job);
+  return strategy.walk == Walk::kAdjoint ? RunAdjoint(job) : Drive(job);
 }
 
 struct PlansJob {

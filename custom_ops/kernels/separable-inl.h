@@ -9,6 +9,7 @@
 //   void Merge(second, &first)                 `second` holds later taps than `first`
 //   void Renumber(by, &state)                  adds to the tap's number
 //   kSavedBytes, Save(state, to), Saved(from)  its way to scratch memory and back
+// and may have every input scaled first, by the share of the window that it once was.
 // Numbers of taps may wrap on the way: only the last one has to fit.
 #if defined(KERAS_POOLING_KERNELS_SEPARABLE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef KERAS_POOLING_KERNELS_SEPARABLE_INL_H_
@@ -32,11 +33,12 @@ class PassWindows {
         in_(axis.in),
         // Folding a window tap by tap takes taps − 1 steps; by blocks, 2 for each
         // position and 1 for each window, and each takes about twice as long.
-        by_blocks_(taps_ <= kMostBlockTaps && taps_ - 1 > 2 * (2 * axis.stride + 1)) {}
+        by_blocks_(taps_ - 1 > 2 * (2 * axis.stride + 1)) {}
 
   HWY_INLINE const Span& span(int64_t o) const { return spans_[o]; }
   HWY_INLINE int64_t taps() const { return taps_; }
   HWY_INLINE bool by_blocks() const { return by_blocks_; }
+  HWY_INLINE int64_t block_taps() const { return by_blocks_ ? taps_ : 0; }
 
   // Blocks are as long as windows, and the first begins where the first window does (as
   // if it were whole). So a window is the end of its block and the beginning of the
@@ -49,8 +51,6 @@ class PassWindows {
   HWY_INLINE int64_t InputEnd(int64_t block_end) const {
     return HWY_MIN(block_end, in_);
   }
-
-  static constexpr int64_t kMostBlockTaps = 128;
 
  private:
   HWY_INLINE int64_t Start(int64_t o) const {
@@ -78,19 +78,25 @@ class SeparableBlock {
         rows_(box.axes[1]),
         columns_(box.axes[2]),
         inputs_(plan.axes[1].InputsOf(rows_)),
+        input_columns_(plan.axes[2].InputsOf(columns_)),
         row_bytes_((columns_.end - columns_.begin) * kBytes),
         kept_(RowsKept(plan.axes[1], rows_)),
         scratch_(scratch),
         across_(plan.axes[2]),
         down_(plan.axes[1]),
-        shares_(plan) {}
+        shares_(plan),
+        plan_(plan) {}
 
-  static HWY_INLINE int64_t ScratchBytes(const Axis& axis, Range rows,
-                                         int64_t columns) {
-    return (RowsKept(axis, rows) + 1) * columns * kBytes;
+  static HWY_INLINE int64_t ScratchBytes(const Plan& plan, const Box& box) {
+    const Range columns = box.axes[2];
+    const Range inputs = plan.axes[2].InputsOf(columns);
+    return ((RowsKept(plan.axes[1], box.axes[1]) + 1) * (columns.end - columns.begin) +
+            PassWindows(plan.axes[2]).block_taps() +
+            (R::kScales ? inputs.end - inputs.begin : 0)) *
+           kBytes;
   }
 
-  // Depth d of the output, from depth in_d of the input.
+  // Depth d of the output.
   HWY_INLINE void Run(const Span& span_d, int64_t d) {
     span_d_ = &span_d;
     ForLanes<R::kLanes, 1>(frame_.lane_begin, frame_.lane_end, Full(),
@@ -117,6 +123,9 @@ class SeparableBlock {
     return scratch_ + (h - inputs_.begin) % kept_ * row_bytes_;
   }
   HWY_INLINE char* Prefix() const { return scratch_ + kept_ * row_bytes_; }
+  // What the positions of a block give, from each to its end.
+  HWY_INLINE char* Suffixes() const { return Prefix() + row_bytes_; }
+  HWY_INLINE char* Scaled() const { return Suffixes() + across_.block_taps() * kBytes; }
 
   template <class Lanes>
   HWY_INLINE void RunByTaps(Lanes lanes, int64_t in, int64_t out) {
@@ -165,81 +174,115 @@ class SeparableBlock {
 
   // Reduces row h of the input along its width.
   template <class Lanes>
-  HWY_INLINE void Across(Lanes lanes, int64_t in, int64_t h) const {
+  HWY_INLINE void Across(Lanes lanes, int64_t in, int64_t h) {
     in += h * frame_.in.stride[1];
     const int64_t number = h * across_.taps();
-    char* const to = Row(h);
-    if (across_.by_blocks()) return AcrossByBlocks(lanes, in, number, to);
-    if constexpr (!std::is_same_v<Lanes, FirstLanes>) {
-      if (across_.taps() == 3) return AcrossByTaps<3>(lanes, in, number, to);
-      if (across_.taps() == 5) return AcrossByTaps<5>(lanes, in, number, to);
+    if constexpr (R::kScales) {
+      ScaleRow(lanes, in, h);
+      const char* const scaled = Scaled() - input_columns_.begin * kBytes;
+      const auto load = [scaled](int64_t at, int64_t)
+                            HWY_ATTR { return R::Saved(scaled + at); };
+      AcrossFrom(lanes, load, kBytes, number, Row(h));
+    } else {
+      const R reducer = reducer_;
+      const auto load = [&](int64_t at, int64_t tap)
+                            HWY_ATTR { return reducer.First(lanes, in + at, tap); };
+      AcrossFrom(lanes, load, frame_.in.stride[2], number, Row(h));
     }
-    AcrossByTaps<0>(lanes, in, number, to);
+  }
+
+  template <class Lanes>
+  HWY_INLINE void ScaleRow(Lanes lanes, int64_t in, int64_t h) {
+    const int64_t divisor =
+        plan_.axes[0].input_divisors[static_cast<size_t>(span_d_->first)] *
+        plan_.axes[1].input_divisors[static_cast<size_t>(h)];
+    const int64_t* const divisors = plan_.axes[2].input_divisors.data();
+    char* to = Scaled();
+    for (int64_t w = input_columns_.begin; w < input_columns_.end; ++w) {
+      State state = reducer_.First(lanes, in + w * frame_.in.stride[2], 0);
+      R::Scale(shares_.Of(divisor * divisors[w]), state);
+      R::Save(state, to);
+      to += kBytes;
+    }
+  }
+
+  // load(at, tap) gives the input `at`, which is `step` from the next, as a state.
+  template <class Lanes, class Load>
+  HWY_INLINE void AcrossFrom(Lanes, const Load& load, int64_t step, int64_t number,
+                             char* to) const {
+    if (across_.by_blocks()) return AcrossByBlocks(load, step, number, to);
+    if constexpr (!std::is_same_v<Lanes, FirstLanes>) {
+      if (across_.taps() == 3) return AcrossByTaps<3>(load, step, number, to);
+      if (across_.taps() == 5) return AcrossByTaps<5>(load, step, number, to);
+    }
+    AcrossByTaps<0>(load, step, number, to);
   }
 
   // kTaps is the number of taps of a whole window, or 0 for any.
-  template <int kTaps, class Lanes>
-  HWY_INLINE void AcrossByTaps(Lanes lanes, int64_t in, int64_t number,
+  template <int kTaps, class Load>
+  HWY_INLINE void AcrossByTaps(const Load& load, int64_t step, int64_t number,
                                char* to) const {
-    const R reducer = reducer_;
-    const int64_t step = frame_.in.stride[2];
     const Span* span = &across_.span(columns_.begin);
     const Span* const end = &across_.span(columns_.end);
     for (; span != end; ++span, to += kBytes) {
-      const int64_t from = in + span->first * step;
+      const int64_t from = span->first * step;
       if (kTaps > 0 && HWY_LIKELY(span->count == kTaps)) {
-        State state = reducer.First(lanes, from, number);
+        State state = load(from, number);
         KP_UNROLL for (int i = 1; i < kTaps; ++i) {
-          R::Merge(reducer.First(lanes, from + i * step, number + i), state);
+          R::Merge(load(from + i * step, number + i), state);
         }
         R::Save(state, to);
       } else {
         const int64_t tap = number + span->first_tap;
-        State state = reducer.First(lanes, from, tap);
+        State state = load(from, tap);
         for (int64_t i = 1; i < span->count; ++i) {
-          R::Merge(reducer.First(lanes, from + i * step, tap + i), state);
+          R::Merge(load(from + i * step, tap + i), state);
         }
         R::Save(state, to);
       }
     }
   }
 
-  template <class Lanes>
-  HWY_INLINE void AcrossByBlocks(Lanes lanes, int64_t in, int64_t number,
+  template <class Load>
+  HWY_INLINE void AcrossByBlocks(const Load& load, int64_t step, int64_t number,
                                  char* to) const {
-    const int64_t step = frame_.in.stride[2];
-    const auto load = [&](int64_t w)
-                          HWY_ATTR { return reducer_.First(lanes, in + w * step, w); };
-    State suffixes[PassWindows::kMostBlockTaps];  // of the positions of a block
-    State prefix;                                 // of the next one
+    State prefix;                                              // of the next block
     int64_t block_end = across_.BlockEnd(columns_.begin) - 1;  // not yet any block's
     int64_t next = 0;  // `prefix` holds the positions before this one
-    for (int64_t o = columns_.begin; o < columns_.end; ++o) {
+    for (int64_t o = columns_.begin; o < columns_.end; ++o, to += kBytes) {
       const Span& span = across_.span(o);
-      const int64_t block = across_.BlockEnd(o) - across_.taps();
+      char* const suffixes =
+          Suffixes() - (across_.BlockEnd(o) - across_.taps()) * kBytes;
       if (across_.BlockEnd(o) != block_end) {
         block_end = across_.BlockEnd(o);
         int64_t w = across_.InputEnd(block_end) - 1;
-        if (w >= span.first) suffixes[w - block] = load(w);
-        for (--w; w >= span.first; --w) {
-          suffixes[w - block] = load(w);
-          R::Merge(suffixes[w + 1 - block], suffixes[w - block]);
+        if (w >= span.first) {
+          State suffix = load(w * step, w);
+          R::Save(suffix, suffixes + w * kBytes);
+          for (--w; w >= span.first; --w) {
+            const State later = suffix;
+            suffix = load(w * step, w);
+            R::Merge(later, suffix);
+            R::Save(suffix, suffixes + w * kBytes);
+          }
         }
         next = HWY_MAX(block_end, int64_t{0});
       }
       const int64_t end = span.first + span.count;
       for (; next < end; ++next) {
         if (next == HWY_MAX(block_end, int64_t{0})) {
-          prefix = load(next);
+          prefix = load(next * step, next);
         } else {
-          R::Merge(load(next), prefix);
+          R::Merge(load(next * step, next), prefix);
         }
       }
-      State state = span.first < block_end ? suffixes[span.first - block] : prefix;
-      if (span.first < block_end && end > block_end) R::Merge(prefix, state);
+      State state = prefix;
+      if (span.first < block_end) {
+        state = R::Saved(suffixes + span.first * kBytes);
+        if (end > block_end) R::Merge(prefix, state);
+      }
       R::Renumber(number - (span.first - span.first_tap), state);
       R::Save(state, to);
-      to += kBytes;
     }
   }
 
@@ -312,12 +355,14 @@ class SeparableBlock {
   Range rows_;
   Range columns_;
   Range inputs_;
+  Range input_columns_;
   int64_t row_bytes_;
   int64_t kept_;
   char* scratch_;
   PassWindows across_;
   PassWindows down_;
   Shares shares_;
+  const Plan& plan_;
   const Span* span_d_ = nullptr;
 };
 
@@ -325,8 +370,7 @@ class SeparableBlock {
 struct SeparableWalk {
   template <class R>
   static int64_t ScratchBytes(const Plan& plan, const Box& box, int64_t) {
-    return SeparableBlock<R, AllLanes>::ScratchBytes(
-        plan.axes[1], box.axes[1], box.axes[2].end - box.axes[2].begin);
+    return SeparableBlock<R, AllLanes>::ScratchBytes(plan, box);
   }
 
   template <class R, class Full>

@@ -24,17 +24,22 @@ const char* WhyNotSeparable(const Plan& plan) {
   const Axis& width = plan.axes[2];
   if (plan.axes[0].max_taps > 1) return "windows are deep";
   for (const Axis* axis : {&height, &width}) {
+    if (axis->max_taps == 1) continue;
     if (axis->stride == 0) return "windows have more than one size";
     if (axis->dilation != 1) return "windows are dilated";
-    if (axis->max_taps == 1) return "windows are lines";
   }
   // Scratch memory is written and read: two steps more. And a step from there takes
   // about twice as long as one of a whole window, which stays in registers.
-  const double steps =
-      Steps(width) * static_cast<double>(height.stride) + Steps(height) + 2.0;
+  const int64_t rows = std::min(std::max<int64_t>(height.stride, 1), height.max_taps);
+  const double steps = Steps(width) * static_cast<double>(rows) + Steps(height) + 2.0;
   return 2.0 * steps < static_cast<double>(plan.max_taps())
              ? kSuits
              : "whole windows take fewer steps";
+}
+
+const char* WhyNotAdjoint(const Plan& plan) {
+  return HasAdjoint(plan) ? WhyNotSeparable(plan)
+                          : "windows do not move by one position";
 }
 
 const char* WhyNotDisjoint(const Plan& plan) {
@@ -52,7 +57,7 @@ const char* WhyNotScatter(const Plan& plan) {
     return "windows are dilated";
   }
   // It looks taps up in a table.
-  return plan.max_taps() > 4096 ? "windows have more than 4096 taps" : kSuits;
+  return plan.max_taps() > 65536 ? "windows have more than 65536 taps" : kSuits;
 }
 
 // Columns as lanes spare planes the way through scratch memory.
@@ -75,6 +80,8 @@ constexpr Way kWays[] = {
     {Walk::kSeparable, "one axis at a time", false, &WhyNotSeparable},
     {Walk::kReduce, "whole windows", false, &WhyNotAlways},
     {Walk::kDisjoint, "each output writes its taps", true, &WhyNotDisjoint},
+    {Walk::kAdjoint, "each input sums its windows, one axis at a time", true,
+     &WhyNotAdjoint},
     {Walk::kScatterColumns, "each output adds to its tap, by columns", true,
      &WhyNotScatterColumns},
     {Walk::kScatter, "each output adds to its tap", true, &WhyNotScatter},

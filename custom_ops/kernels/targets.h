@@ -36,6 +36,7 @@ enum class Walk {
   kDisjoint,        // every output writes its own taps (walk-inl.h)
   kScatter,         // every output adds to the tap that won (scatter-inl.h)
   kScatterColumns,  // the same of planes, where lanes are columns
+  kAdjoint,         // a sum of gradients, as kSeparable (separable-inl.h)
 };
 
 // Visits the positions `box`, on the frame's lanes, with scratch memory to work in: as
