@@ -10,6 +10,10 @@ FRAMEWORK_POOLS = ("max", "avg", "global_max", "global_avg", "lp")
 RANDOM_POOLS = ("stochastic", "fractional_max")
 MODELS = ("fit", "predict", "memory")
 BYTES = {"int8": 1, "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+# What a call should read and write at least, in bytes, for the frameworks' cost of a
+# call (0.3 ms for a `tf.function`) not to hide the pool; and how many pools at most.
+MOVED = 64 << 20
+MOST_CALLS = 8
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,13 @@ class Row:
         strides: elements between windows; None is `pool_size`.
         padding: "valid" or "same".
         dtype: what the elements are.
-        layout: "channels_last" or "channels_first": what we and Keras are given.
+        layout: "channels_last" or "channels_first": how inputs and outputs lie. In a
+            channels_first row TensorFlow transposes, as Keras does on a CPU.
         mode: "forward", or "training", which is forward and backward.
         xla: whether we are compiled with `jit_compile=True`.
         threads: how many each peer may use.
         calls: pools in one measured call, each on an input of its own; of a model,
-            batches.
+            batches. 0 is as many as `MOVED` asks for.
         pseudo: whether fractional regions are drawn pseudo-randomly.
         peers: the only ones that take part; empty is all.
         against: name of the row that this one's time is divided by, for a table of its
@@ -48,11 +53,21 @@ class Row:
     mode: str = "forward"
     xla: bool = False
     threads: int = 2
-    calls: int = 1
+    calls: int = 0
     pseudo: bool = False
     peers: tuple[str, ...] = ()
     against: str = ""
     bars: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.calls == 0:
+            object.__setattr__(self, "calls", self._enough_calls())
+
+    def _enough_calls(self) -> int:
+        if self.kind in MODELS or 0 in self.shape:
+            return 1
+        size = math.prod(self.shape) + math.prod(self.output_shape)
+        return min(math.ceil(MOVED / (size * BYTES[self.dtype])), MOST_CALLS)
 
     @property
     def key(self) -> str:

@@ -14,10 +14,6 @@ from row import Row, both, forward, training
 CNN = (32, 56, 56, 64)  # the shape that variants share: 26 MB of float32
 SAME3 = {"pool_size": 3, "strides": 1, "padding": "same"}
 
-# Pools of less than a millisecond, as many in one call as a model may have: what a
-# framework needs for a call would hide them. Each has an input of its own.
-SMALL = {"calls": 8}
-
 # How many times faster than a peer we must be; where a row says nothing, once.
 TWICE = {"bars": {"tf": 2.0}}
 TRAIN2 = {"training_bars": {"tf": 2.0}}
@@ -45,18 +41,18 @@ _LINES: tuple[tuple[Row, ...], ...] = (
     both("vgg1", "max", (8, 224, 224, 64)),
     both("vgg2", "max", (8, 112, 112, 128)),
     both("vgg3", "max", (8, 56, 56, 256)),
-    both("vgg4", "max", (8, 28, 28, 512), **SMALL),
-    both("vgg5", "max", (8, 14, 14, 512), **SMALL),
+    both("vgg4", "max", (8, 28, 28, 512)),
+    both("vgg5", "max", (8, 14, 14, 512)),
     # Pools of other networks.
     both("resnet", "max", (32, 112, 112, 64), 3, 2, "same"),
     both("inception", "avg", (32, 35, 35, 192), 3, 1, "same", **TRAIN2),
     both("sppf", "max", (32, 28, 28, 256), 5, 1, "same", **TRAIN3),
     both("spp", "max", (8, 20, 20, 512), 13, 1, "same", **TRAIN5),
     both("densenet", "avg", (32, 56, 56, 128)),
-    both("lenet", "max", (128, 24, 24, 32), **SMALL),
-    both("global-max", "global_max", (32, 7, 7, 2048), **SMALL),
-    both("global-avg", "global_avg", (32, 7, 7, 2048), **SMALL),
-    both("max7", "max", (32, 7, 7, 2048), 7, **SMALL),
+    both("lenet", "max", (128, 24, 24, 32)),
+    both("global-max", "global_max", (32, 7, 7, 2048)),
+    both("global-avg", "global_avg", (32, 7, 7, 2048)),
+    both("max7", "max", (32, 7, 7, 2048), 7),
     both("audio", "max", (8, 16000, 64), 4),
     both("video2", "max", (4, 16, 56, 56, 64)),
     both("video3", "max", (4, 16, 56, 56, 64), 3, 2, "same"),

@@ -1,5 +1,6 @@
 """The benchmark's table is well-formed, and a quick row runs; no time is judged."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -67,6 +68,14 @@ def test_bytes_are_those_that_must_move():
     x, y = 4 * 32 * 112 * 112 * 64, 32 * 56 * 56 * 64
     assert forward.bytes_moved == x + 4 * y
     assert training.bytes_moved == 2 * (x + 4 * y) + 2 * y
+
+
+def test_small_pools_are_called_together():
+    for row in row_list.ROWS:
+        if row.kind in row_module.MODELS:
+            continue
+        forward_bytes = dataclasses.replace(row, mode="forward").bytes_moved
+        assert row.calls >= row_module.MOST_CALLS or forward_bytes >= row_module.MOVED
 
 
 def test_machine_has_a_file_name():

@@ -1,4 +1,4 @@
-"""JAX: `reduce_window` under `jit`, channels last."""
+"""JAX: `reduce_window` under `jit`, in the row's layout."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ def prepare(row: Row, variant: str) -> Prepared:
     """Compiles a row."""
     prepared.only(row, kinds=("max", "avg", "global_max", "global_avg", "lp"))
     pool = _pool(row)
-    arguments = [[jnp.asarray(x) for x in prepared.inputs(row)]]
+    arguments = [[jnp.asarray(x) for x in prepared.given(row, prepared.inputs(row))]]
     if row.mode == "forward":
         step = jax.jit(lambda xs: ([pool(x) for x in xs],))
     else:
-        arguments.append([jnp.asarray(dy) for dy in prepared.gradients(row)])
+        dys = prepared.given(row, prepared.gradients(row))
+        arguments.append([jnp.asarray(dy) for dy in dys])
 
         @jax.jit
         def step(xs: list[Any], dys: list[Any]) -> Any:
@@ -45,9 +46,16 @@ def prepare(row: Row, variant: str) -> Prepared:
 
 def _pool(row: Row) -> Callable[[Any], Any]:
     rank = len(row.spatial)
-    axes = tuple(range(1, rank + 1))
-    window, strides = (1, *(row.pool_size,) * rank, 1), (1, *(row.step,) * rank, 1)
-    pads = ((0, 0), *row.pads, (0, 0))
+
+    def around(sizes: tuple, other: Any) -> tuple:
+        """What holds of the spatial axes, and `other` of batch and channels."""
+        if row.layout == "channels_last":
+            return (other, *sizes, other)
+        return (other, other, *sizes)
+
+    axes = tuple(i for i, a in enumerate(around((True,) * rank, False)) if a)
+    window, strides = around((row.pool_size,) * rank, 1), around((row.step,) * rank, 1)
+    pads = around(row.pads, (0, 0))
 
     def total(x: Any) -> Any:
         return lax.reduce_window(x, x.dtype.type(0), lax.add, window, strides, pads)
@@ -57,7 +65,7 @@ def _pool(row: Row) -> Callable[[Any], Any]:
         least = np.asarray(least, x.dtype)
         return lax.reduce_window(x, least, lax.max, window, strides, pads)
 
-    counts = total(jnp.ones((*row.shape[:-1], 1), row.dtype))
+    counts = total(jnp.ones(around(row.spatial, 1), row.dtype))
     return {
         "max": greatest,
         "avg": lambda x: total(x) / counts,

@@ -33,6 +33,7 @@ def setup(threads: int) -> None:
 def prepare(row: Row, variant: str) -> Prepared:
     """Builds a model of one node for each call, and fills its inputs once."""
     prepared.forward_only(row)
+    prepared.channels_last_only(row)
     interpreter = Interpreter(model_content=_model(row), num_threads=_threads)
     interpreter.allocate_tensors()
     details = interpreter.get_input_details()

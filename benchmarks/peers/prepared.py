@@ -49,6 +49,13 @@ def channels_first(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(x, -1, 1))
 
 
+def given(row: Row, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Returns the arrays in the row's layout."""
+    if row.layout == "channels_last":
+        return arrays
+    return [channels_first(array) for array in arrays]
+
+
 def summary(results: list[np.ndarray]) -> list[float]:
     """Returns numbers that are equal for equal results in whatever layout."""
     numbers = []
@@ -64,6 +71,12 @@ def only(row: Row, *, kinds: tuple[str, ...], dtypes: tuple[str, ...] = ()) -> N
         raise Unsupported(f"no {row.kind} pooling")
     if dtypes and row.dtype not in dtypes:
         raise Unsupported(f"no {row.dtype}")
+
+
+def channels_last_only(row: Row) -> None:
+    """Raises `Unsupported` in a channels_first row."""
+    if row.layout != "channels_last":
+        raise Unsupported(f"channels_last only, as in {row.against}")
 
 
 def forward_only(row: Row) -> None:

@@ -46,10 +46,11 @@ def prepare(row: Row, variant: str) -> Prepared:
         return models.prepare(row, kp if variant == OURS else keras.layers, jit)
     pool = _ours(row) if variant == OURS else _theirs(row)
     step = _training(pool) if row.mode == "training" else _forward(pool)
-    xs = [tf.constant(x) for x in _given(row, prepared.inputs(row))]
+    xs = [tf.constant(x) for x in prepared.given(row, prepared.inputs(row))]
     arguments = [xs]
     if row.mode == "training":
-        arguments.append([tf.constant(d) for d in _given(row, prepared.gradients(row))])
+        dys = prepared.given(row, prepared.gradients(row))
+        arguments.append([tf.constant(dy) for dy in dys])
     if variant != "tf-eager":
         step = tf.function(step, autograph=False, jit_compile=jit)
     is_random = row.kind in ("stochastic", "fractional_max")
@@ -58,13 +59,6 @@ def prepare(row: Row, variant: str) -> Prepared:
         return [outputs[0].numpy() for outputs in outcome]
 
     return Prepared(lambda: step(*arguments), None if is_random else results)
-
-
-def _given(row: Row, arrays: list[Any]) -> list[Any]:
-    """The arrays in the layout that the row gives to us and to Keras."""
-    if row.layout == "channels_last":
-        return arrays
-    return [prepared.channels_first(array) for array in arrays]
 
 
 def _forward(pool: Pool) -> Callable:

@@ -26,6 +26,8 @@ def prepare(row: Row, variant: str) -> Prepared:
     prepared.only(
         row, kinds=("max", "avg", "global_max", "global_avg", "lp", "fractional_max")
     )
+    if variant == "torch-nhwc":
+        prepared.channels_last_only(row)
     pool = _pool(row)
     xs = [_tensor(x, variant) for x in prepared.inputs(row)]
     compared = row.kind != "fractional_max"
