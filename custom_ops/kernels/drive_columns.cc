@@ -39,10 +39,8 @@ void RunColumns(const void* context, int64_t begin, int64_t end) {
     const int64_t plane = unit / boxes;
     const Box box = columns.tiling.BoxOf(unit % boxes);
     const Side out = PlaneSide(plane, axes[0].out(), axes[1].out(), axes[2].out());
-    Side index = out;
-    index.base += job.first_index;
     const Frame frame = {
-        PlaneSide(plane, axes[0].in, axes[1].in, axes[2].in), out, index, 1, 0, 1};
+        PlaneSide(plane, axes[0].in, axes[1].in, axes[2].in), out, {}, 1, 0, 1};
     Operands operands = job.operands;
     if (!columns.streams) {
       job.kernel.run(job.plan, operands, frame, box, scratch.data());

@@ -7,13 +7,16 @@
 #define KERAS_POOLING_KERNELS_KERNELS_INL_H_
 #endif
 
-#include "kernels/reducers-inl.h"
+#include "kernels/disjoint-inl.h"
+#include "kernels/gather-inl.h"
+#include "kernels/reduce-inl.h"
+#include "kernels/reducers_avg-inl.h"
 #include "kernels/reducers_lp-inl.h"
+#include "kernels/reducers_max-inl.h"
 #include "kernels/reducers_stochastic-inl.h"
 #include "kernels/scatter-inl.h"
 #include "kernels/separable-inl.h"
 #include "kernels/targets.h"
-#include "kernels/walk-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {

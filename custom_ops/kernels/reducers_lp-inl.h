@@ -80,6 +80,7 @@ class LpForward : public OnePass {
         root_(1.0 / o.parameters.p) {}
 
   HWY_INLINE void Fetch(int64_t in) const { hwy::Prefetch(x_ + in); }
+  HWY_INLINE void Touch(int64_t in, int64_t count) const { ReadLines(x_ + in, count); }
 
   template <class Which, class Window>
   HWY_INLINE State Begin(Which, const Window&, int64_t) const {

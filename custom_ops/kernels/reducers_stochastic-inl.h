@@ -12,6 +12,7 @@
 
 #include "kernels/kernel.h"
 #include "kernels/lanes-inl.h"
+#include "kernels/order-inl.h"
 #include "kernels/random-inl.h"
 #include "kernels/reducers-inl.h"
 

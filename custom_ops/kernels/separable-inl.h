@@ -382,6 +382,8 @@ struct SeparableWalk {
         Block<typename R::Careful, AllLanes>(plan, operands, frame, box, scratch);
         return;
       }
+    } else {
+      Touch(reducer, frame, frame.in, InputsOf(plan, box));
     }
     SeparableBlock<R, Full> block(plan, reducer, frame, box,
                                   static_cast<char*>(scratch));

@@ -30,10 +30,10 @@ namespace keras_pooling {
 
 // The ways to loop over windows.
 enum class Walk {
-  kReduce,          // every output reduces its window (walk-inl.h)
+  kReduce,          // every output reduces its window (reduce-inl.h)
   kSeparable,       // as kReduce, one axis at a time (separable-inl.h)
-  kGather,          // every input gathers from the windows that read it (walk-inl.h)
-  kDisjoint,        // every output writes its own taps (walk-inl.h)
+  kGather,          // every input gathers from the windows that read it (gather-inl.h)
+  kDisjoint,        // every output writes its own taps (disjoint-inl.h)
   kScatter,         // every output adds to the tap that won (scatter-inl.h)
   kScatterColumns,  // the same of planes, where lanes are columns
   kAdjoint,         // a sum of gradients, as kSeparable (separable-inl.h)

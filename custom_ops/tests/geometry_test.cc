@@ -71,6 +71,33 @@ void CheckReaders(const Axis& axis, const BruteAxis& brute, const std::string& w
   }
 }
 
+// The windows of an adjoint are the readers of each position, and what was its last tap
+// is their first.
+void CheckAdjoint(const Plan& plan, const BruteAxis& brute, const std::string& what) {
+  const Axis& axis = plan.axes[2];
+  const bool is_single = axis.in == 1 && axis.out() == 1;
+  CHECK(HasAdjoint(plan) == (axis.dilation == 1 && (axis.stride == 1 || is_single)),
+        what);
+  if (!HasAdjoint(plan)) return;
+  const Plan plan_of_adjoint = AdjointOf(plan);
+  const Axis& adjoint = plan_of_adjoint.axes[2];
+  CHECK(adjoint.in == axis.out() && adjoint.out() == axis.in, what);
+  CHECK(adjoint.max_taps == axis.max_taps, what);
+  for (int64_t i = 0; i < axis.in; ++i) {
+    const Span& span = adjoint.spans[static_cast<size_t>(i)];
+    const Readers& readers = axis.readers[static_cast<size_t>(i)];
+    CHECK(span.first == readers.first && span.count == readers.count, what);
+    for (int64_t o = span.first; o < span.first + span.count; ++o) {
+      CHECK(adjoint.TapAt(i, o) == axis.max_taps - 1 - axis.TapAt(o, i), what);
+    }
+  }
+  for (int64_t o = 0; o < axis.out(); ++o) {
+    CHECK(adjoint.input_divisors[static_cast<size_t>(o)] ==
+              brute.windows[static_cast<size_t>(o)].divisor,
+          what);
+  }
+}
+
 // For all ranges of windows, and of positions.
 void CheckRanges(const Axis& axis, const BruteAxis& brute, const std::string& what) {
   for (int64_t begin = 0; begin < axis.out(); ++begin) {
@@ -128,6 +155,7 @@ void CheckAxis(const PoolSpec& spec, int64_t in) {
   CheckSpans(axis, brute, what);
   axis.IndexReaders();
   CheckReaders(axis, brute, what);
+  CheckAdjoint(plan, brute, what);
   CheckRanges(axis, brute, what);
 }
 

@@ -30,6 +30,12 @@ PoolSpec Adaptive(const std::vector<int64_t>& output_size) {
   return spec;
 }
 
+PoolSpec IncludingPadding(std::vector<AxisSpec> axes) {
+  PoolSpec spec = Sliding(std::move(axes), Padding::kExplicit);
+  spec.count_include_pad = true;
+  return spec;
+}
+
 void CataloguedCases(std::mt19937_64& random) {
   const AxisSpec two = {2, 2, 1, 0, 0};
   const AxisSpec three = {3, 2, 1, 0, 0};
@@ -118,8 +124,53 @@ void CataloguedCases(std::mt19937_64& random) {
        1,
        5,
        {19, 17}},
-      {"too many taps for a table",
+      {"more taps than inputs",
        Sliding({{70, 1, 1, 0, 0}, {60, 1, 1, 0, 0}}),
+       1,
+       2,
+       {12, 14},
+       Values::kTies},
+      {"lines by blocks", Sliding({{23, 1, 1, 0, 0}}), 2, 18, {60}, Values::kTies},
+      {"lines of more taps than a block used to have",
+       Sliding({{200, 1, 1, 0, 0}}, Padding::kValid),
+       1,
+       5,
+       {420},
+       Values::kSpecial},
+      {"upright lines",
+       Sliding({{19, 1, 1, 0, 0}, {1, 2, 1, 0, 0}}),
+       1,
+       17,
+       {33, 7},
+       Values::kTies},
+      {"rows that no line reads",
+       Sliding({{1, 3, 1, 0, 0}, {19, 1, 1, 0, 0}}, Padding::kValid),
+       1,
+       17,
+       {8, 40}},
+      {"shares of padding",
+       IncludingPadding({{7, 1, 1, 4, 5}, {9, 1, 1, 8, 0}}),
+       1,
+       18,
+       {15, 21}},
+      {"depths one by one, one axis at a time",
+       Sliding({{1, 2, 1, 0, 0}, five, five}),
+       1,
+       17,
+       {5, 7, 9}},
+      {"several windows of one tap at one depth",
+       Adaptive({5, 2, 3}),
+       1,
+       9,
+       {2, 11, 23}},
+      {"rows of sums that are moved", Sliding({{5, 2, 1, 0, 0}, five}), 1, 33, {63, 9}},
+      {"rows of sums with gaps between them",
+       Sliding({{2, 9, 1, 0, 0}, {9, 1, 1, 0, 0}}, Padding::kValid),
+       1,
+       33,
+       {60, 13}},
+      {"too many taps for a table",
+       Sliding({{300, 1, 1, 0, 0}, {220, 1, 1, 0, 0}}),
        1,
        2,
        {12, 14},
@@ -200,7 +251,8 @@ void LargeResults(int64_t channels, const AxisSpec& window, bool channels_first,
       return RunEveryWay(call, channels * plan.in_positions(), sizeof(T),
                          "large gradient", aligned);
     };
-    CHECK(run(true).main == run(false).main, std::string("streamed ") + Info<T>::kName);
+    CHECK(SameBits(run(true).main, run(false).main, call),
+          std::string("streamed ") + Info<T>::kName);
   }
   // Forward, the other way round: the gradients' place is the input.
   if (plan.out_positions() < plan.in_positions()) return;
@@ -216,7 +268,8 @@ void LargeResults(int64_t channels, const AxisSpec& window, bool channels_first,
       return RunEveryWay(call, channels * plan.out_positions(), sizeof(T),
                          "large result", aligned);
     };
-    CHECK(run(true).main == run(false).main, std::string("streamed ") + Info<T>::kName);
+    CHECK(SameBits(run(true).main, run(false).main, call),
+          std::string("streamed ") + Info<T>::kName);
   }
 }
 

@@ -1,0 +1,82 @@
+// Backward where no windows overlap. Included once per instruction set.
+#if defined(KERAS_POOLING_KERNELS_DISJOINT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef KERAS_POOLING_KERNELS_DISJOINT_INL_H_
+#undef KERAS_POOLING_KERNELS_DISJOINT_INL_H_
+#else
+#define KERAS_POOLING_KERNELS_DISJOINT_INL_H_
+#endif
+
+#include "kernels/walk-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace keras_pooling {
+namespace HWY_NAMESPACE {
+
+// Every output writes its own taps, and zeros into the gap before the next window.
+// Visits outputs.
+struct DisjointWalk {
+  template <class R, class Full>
+  static void Block(const Plan& plan, const Operands& operands, const Frame& frame,
+                    const Box& box, void*) {
+    const R reducer(operands);
+    Shares shares(plan);
+    ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR {
+      Row<Full>(plan, reducer, frame, d, h, box.axes[2], shares);
+    });
+  }
+
+ private:
+  template <class Full, class R>
+  static HWY_INLINE void Row(const Plan& plan, R reducer, const Frame& frame, int64_t d,
+                             int64_t h, Range row, Shares& shares) {
+    const Span& sd = plan.axes[0].spans[static_cast<size_t>(d)];
+    const Span& sh = plan.axes[1].spans[static_cast<size_t>(h)];
+    const Range own_d = plan.axes[0].Owned(d);
+    const Range own_h = plan.axes[1].Owned(h);
+    for (int64_t id = own_d.begin; id < own_d.end; ++id) {
+      for (int64_t ih = own_h.begin; ih < own_h.end; ++ih) {
+        const bool row_is_read = Contains(sd, id) && Contains(sh, ih);
+        for (int64_t w = row.begin; w < row.end; ++w) {
+          const Span& sw = plan.axes[2].spans[static_cast<size_t>(w)];
+          const Window window = {0, shares.Of(sd, sh, sw), 0, 0, 0};
+          const Range own_w = plan.axes[2].Owned(w);
+          const int64_t out = frame.out.At(d, h, w);
+          for (int64_t iw = own_w.begin; iw < own_w.end; ++iw) {
+            const bool is_read = row_is_read && Contains(sw, iw);
+            const int64_t tap =
+                TapIndex(plan, sd.first_tap + id - sd.first,
+                         sh.first_tap + ih - sh.first, sw.first_tap + iw - sw.first);
+            const int64_t in = frame.in.At(id, ih, iw);
+            ForLanes<R::kLanes, 4>(frame.lane_begin, frame.lane_end, Full(),
+                                   [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
+                                     Write<blocks.value>(reducer, lanes, window,
+                                                         is_read, tap, in + lane,
+                                                         out + lane);
+                                   });
+          }
+        }
+      }
+    }
+  }
+
+  static HWY_INLINE bool Contains(const Span& span, int64_t position) {
+    return position >= span.first && position < span.first + span.count;
+  }
+
+  template <int kBlocks, class R, class Lanes>
+  static HWY_INLINE void Write(const R& reducer, Lanes lanes, const Window& window,
+                               bool is_read, int64_t tap, int64_t in, int64_t out) {
+    constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
+    KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
+      typename R::State state = reducer.Begin(lanes, window, in + b * kStep);
+      if (is_read) reducer.Add(lanes, window, out + b * kStep, tap, state);
+      reducer.Finish(lanes, window, in + b * kStep, state);
+    }
+  }
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace keras_pooling
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard per target
