@@ -1,4 +1,12 @@
 // How elements are compared. Included once per instruction set.
+//
+// An order has Best, the best element so far, ready to be compared, and
+//   Best Lowest(), Of(x)              what every element beats; of one element
+//   V Value(best)                     the element
+//   Mask Replace(other, &best)        puts `other` in the lanes where it beats `best`,
+//   and
+//                                     returns which those are
+//   V Packed(best), Best Unpacked(v)  as one vector, for scratch memory
 #if defined(KERAS_POOLING_KERNELS_ORDER_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef KERAS_POOLING_KERNELS_ORDER_INL_H_
 #undef KERAS_POOLING_KERNELS_ORDER_INL_H_
@@ -15,14 +23,11 @@ namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The order of elements: NaN above all, −0 equal to +0, and of equals the first wins.
-// Of integers it is the plain one.
+// Elements that are compared as they are.
 template <class T, class D>
-struct Order {
+struct PlainBest {
   using V = hn::Vec<D>;
-  static constexpr bool kPresumes = false;
 
-  // The best element so far, ready to be compared.
   struct Best {
     V value;
   };
@@ -36,14 +41,25 @@ struct Order {
   }
 
   static HWY_INLINE Best Of(V x) { return {x}; }
+  static HWY_INLINE V Value(const Best& best) { return best.value; }
+  static HWY_INLINE V Packed(const Best& best) { return best.value; }
+  static HWY_INLINE Best Unpacked(V v) { return {v}; }
+};
 
-  // Puts the lanes of x that beat the best in its place; returns which did.
-  static HWY_INLINE hn::Mask<D> Replace(V x, Best& best) {
-    const auto beats = Beats(x, best.value);
+// The order of elements: NaN above all, −0 equal to +0, and of equals the first wins.
+// Of integers it is the plain one.
+template <class T, class D>
+struct Order : PlainBest<T, D> {
+  using V = hn::Vec<D>;
+  using Best = typename PlainBest<T, D>::Best;
+  static constexpr bool kPresumes = false;
+
+  static HWY_INLINE hn::Mask<D> Replace(const Best& other, Best& best) {
+    const auto beats = Beats(other.value, best.value);
     if constexpr (std::is_floating_point_v<T>) {
-      best.value = hn::IfThenElse(beats, x, best.value);
+      best.value = hn::IfThenElse(beats, other.value, best.value);
     } else {
-      best.value = hn::Max(x, best.value);
+      best.value = hn::Max(other.value, best.value);
     }
     return beats;
   }
@@ -61,20 +77,17 @@ struct Order {
 
 // The same of elements none of which is a NaN.
 template <class T, class D>
-struct NumberOrder {
+struct NumberOrder : PlainBest<T, D> {
   using V = hn::Vec<D>;
-  using Best = typename Order<T, D>::Best;
+  using Best = typename PlainBest<T, D>::Best;
   static constexpr bool kPresumes = true;
 
-  static HWY_INLINE Best Lowest() { return Order<T, D>::Lowest(); }
-  static HWY_INLINE Best Of(V x) { return {x}; }
-
-  static HWY_INLINE hn::Mask<D> Replace(V x, Best& best) {
-    const auto beats = hn::Gt(x, best.value);
+  static HWY_INLINE hn::Mask<D> Replace(const Best& other, Best& best) {
+    const auto beats = hn::Gt(other.value, best.value);
 #if HWY_ARCH_X86
-    best.value = hn::Max(x, best.value);  // x > best ? x : best, also of zeros
+    best.value = hn::Max(other.value, best.value);  // the second, if both are zeros
 #else
-    best.value = hn::IfThenElse(beats, x, best.value);
+    best.value = hn::IfThenElse(beats, other.value, best.value);
 #endif
     return beats;
   }
@@ -101,11 +114,10 @@ struct NumberOrder {
   }
 };
 
-// Lanes of halves hold bits: what is compared is a key made of them, more easily where
-// all are numbers.
-template <class T, class D, bool kNumbers>
+// Lanes of halves hold bits: what is compared is a key made of them.
+template <class T, class D>
 struct HalfOrder {
-  static constexpr bool kPresumes = kNumbers;
+  static constexpr bool kPresumes = false;
   using V = hn::Vec<D>;
   using DI = hn::RebindToSigned<D>;
   using K = hn::Vec<DI>;
@@ -121,30 +133,16 @@ struct HalfOrder {
   }
 
   static HWY_INLINE Best Of(V x) { return {x, Key(x)}; }
+  static HWY_INLINE V Value(const Best& best) { return best.value; }
+  static HWY_INLINE V Packed(const Best& best) { return best.value; }
+  static HWY_INLINE Best Unpacked(V v) { return Of(v); }
 
-  static HWY_INLINE hn::Mask<D> Replace(V x, Best& best) {
-    const K key = Key(x);
-    const auto beats = hn::Gt(key, best.key);
+  static HWY_INLINE hn::Mask<D> Replace(const Best& other, Best& best) {
+    const auto beats = hn::Gt(other.key, best.key);
     const auto mask = hn::RebindMask(D(), beats);
-    best.value = hn::IfThenElse(mask, x, best.value);
-    best.key = hn::Max(key, best.key);
+    best.value = hn::IfThenElse(mask, other.value, best.value);
+    best.key = hn::Max(other.key, best.key);
     return mask;
-  }
-
-  // Whether none of `count` elements is a NaN.
-  static HWY_INLINE bool Holds(const T* elements, int64_t count) {
-    const hn::ScalableTag<uint16_t> d;
-    constexpr int64_t kStep = static_cast<int64_t>(hn::MaxLanes(decltype(d)()));
-    const auto from = reinterpret_cast<const uint16_t*>(elements);
-    const auto magnitude = hn::Set(d, uint16_t{0x7fff});
-    auto greatest = hn::Zero(d);
-    int64_t i = 0;
-    for (; i + kStep <= count; i += kStep) {
-      greatest = hn::Max(greatest, hn::And(hn::LoadU(d, from + i), magnitude));
-    }
-    const auto rest = hn::LoadN(d, from + i, static_cast<size_t>(count - i));
-    greatest = hn::Max(greatest, hn::And(rest, magnitude));
-    return hn::AllTrue(d, hn::Le(greatest, hn::Set(d, kHalfInfinity<T>)));
   }
 
  private:
@@ -154,10 +152,73 @@ struct HalfOrder {
     const auto is_negative = hn::RebindMask(di, hn::Ne(magnitude, bits));
     const K key = hn::BitCast(di, magnitude);
     const K number = hn::IfThenElse(is_negative, hn::Neg(key), key);
-    if constexpr (kNumbers) return number;
     const K infinity = hn::BitCast(di, hn::Set(D(), Bits{kHalfInfinity<T>}));
     const K nan = hn::BitCast(di, hn::Set(D(), Bits{0x7fff}));
     return hn::IfThenElse(hn::Gt(key, infinity), nan, number);
+  }
+};
+
+// The same of halves none of which is a NaN or −0: then the key holds all there is.
+template <class T, class D>
+struct PlainHalfOrder {
+  static constexpr bool kPresumes = true;
+  using V = hn::Vec<D>;
+  using DI = hn::RebindToSigned<D>;
+  using Bits = hn::TFromD<D>;
+
+  struct Best {
+    hn::Vec<DI> key;
+  };
+
+  static HWY_INLINE Best Lowest() {
+    return Of(hn::Set(D(), Bits{0x8000 | kHalfInfinity<T>}));
+  }
+
+  static HWY_INLINE Best Of(V x) {
+    const DI di;
+    const auto bits = hn::BitCast(di, x);
+    if constexpr (sizeof(Bits) == 2) return {Flipped(bits)};
+    return {Flipped(hn::ShiftRight<16>(hn::ShiftLeft<16>(bits)))};
+  }
+
+  static HWY_INLINE V Value(const Best& best) {
+    const V bits = hn::BitCast(D(), Flipped(best.key));
+    if constexpr (sizeof(Bits) == 2) return bits;
+    return hn::And(bits, hn::Set(D(), Bits{0xffff}));
+  }
+
+  static HWY_INLINE V Packed(const Best& best) { return hn::BitCast(D(), best.key); }
+  static HWY_INLINE Best Unpacked(V v) { return {hn::BitCast(DI(), v)}; }
+
+  static HWY_INLINE hn::Mask<D> Replace(const Best& other, Best& best) {
+    const auto beats = hn::Gt(other.key, best.key);
+    best.key = hn::Max(other.key, best.key);
+    return hn::RebindMask(D(), beats);
+  }
+
+  static HWY_INLINE bool Holds(const T* elements, int64_t count) {
+    const hn::ScalableTag<uint16_t> d;
+    constexpr int64_t kStep = static_cast<int64_t>(hn::MaxLanes(decltype(d)()));
+    const auto from = reinterpret_cast<const uint16_t*>(elements);
+    const auto sign = hn::Set(d, uint16_t{0x8000});
+    auto greatest = hn::Zero(d);  // magnitude
+    auto least = sign;            // of what is 0 for −0
+    const auto look = [&](auto bits) HWY_ATTR {
+      greatest = hn::Max(greatest, hn::AndNot(sign, bits));
+      least = hn::Min(least, hn::Xor(sign, bits));
+    };
+    int64_t i = 0;
+    for (; i + kStep <= count; i += kStep) look(hn::LoadU(d, from + i));
+    look(hn::LoadN(d, from + i, static_cast<size_t>(count - i)));
+    return hn::AllTrue(d, hn::Le(greatest, hn::Set(d, kHalfInfinity<T>))) &&
+           hn::AllFalse(d, hn::Eq(least, hn::Zero(d)));
+  }
+
+ private:
+  // Negative numbers the other way round; and back.
+  static HWY_INLINE hn::Vec<DI> Flipped(hn::Vec<DI> v) {
+    const DI di;
+    return hn::Xor(v, hn::And(hn::BroadcastSignBit(v), hn::Set(di, 0x7fff)));
   }
 };
 

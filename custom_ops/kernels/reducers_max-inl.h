@@ -20,10 +20,10 @@ template <class T, class Tap>
 using MaxLanes = BitLanes<T, (kKeepsTaps<Tap> && sizeof(Tap) > 1)>;
 template <class T, class Tap, class D = typename MaxLanes<T, Tap>::D>
 using CarefulMaxOrder =
-    std::conditional_t<IsHalf<T>::value, HalfOrder<T, D, false>, Order<T, D>>;
+    std::conditional_t<IsHalf<T>::value, HalfOrder<T, D>, Order<T, D>>;
 template <class T, class Tap, class D = typename MaxLanes<T, Tap>::D>
 using MaxOrder = std::conditional_t<
-    IsHalf<T>::value, HalfOrder<T, D, true>,
+    IsHalf<T>::value, PlainHalfOrder<T, D>,
     std::conditional_t<std::is_floating_point_v<T>, NumberOrder<T, D>, Order<T, D>>>;
 
 // max: the greatest tap; the first of them; the first NaN if there is one.
@@ -56,7 +56,8 @@ class MaxOf : public OnePass {
   template <class Which, class Window>
   HWY_INLINE void Add(Which lanes, const Window&, int64_t in, int64_t tap,
                       State& s) const {
-    const auto beats = Ranking::Replace(Lanes::Load(lanes, x_ + in), s.best);
+    const auto beats =
+        Ranking::Replace(Ranking::Of(Lanes::Load(lanes, x_ + in)), s.best);
     if constexpr (kKeepsTaps<Tap>) {
       s.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), beats), Taps::Set(tap),
                              s.tap);
@@ -66,7 +67,7 @@ class MaxOf : public OnePass {
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
-    Lanes::Store(lanes, s.best.value, y_ + out);
+    Lanes::Store(lanes, Ranking::Value(s.best), y_ + out);
     if constexpr (kKeepsTaps<Tap>) Taps::Store(lanes.Cached(), s.tap, taps_ + out);
   }
 
@@ -86,7 +87,7 @@ class MaxOf : public OnePass {
   }
 
   static HWY_INLINE void Merge(const State& second, State& first) {
-    const auto beats = Ranking::Replace(second.best.value, first.best);
+    const auto beats = Ranking::Replace(second.best, first.best);
     if constexpr (kKeepsTaps<Tap>) {
       first.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), beats), second.tap,
                                  first.tap);
@@ -99,7 +100,7 @@ class MaxOf : public OnePass {
 
   static HWY_INLINE void Save(const State& s, char* to) {
     using Lane = typename Lanes::Lane;
-    hn::Store(s.best.value, D(), reinterpret_cast<Lane*>(to));
+    hn::Store(Ranking::Packed(s.best), D(), reinterpret_cast<Lane*>(to));
     if constexpr (kKeepsTaps<Tap>) {
       const typename Taps::DU du;
       using Number = hn::TFromD<typename Taps::DU>;
@@ -109,7 +110,7 @@ class MaxOf : public OnePass {
 
   static HWY_INLINE State Saved(const char* from) {
     using Lane = typename Lanes::Lane;
-    State s = {Ranking::Of(hn::Load(D(), reinterpret_cast<const Lane*>(from))),
+    State s = {Ranking::Unpacked(hn::Load(D(), reinterpret_cast<const Lane*>(from))),
                Taps::Set(0)};
     if constexpr (kKeepsTaps<Tap>) {
       const typename Taps::DU du;

@@ -99,7 +99,7 @@ class WeightedPasses : public Reducer {
   template <int kPass>
   static HWY_INLINE void Weigh(V x, WeighedState& s) {
     if constexpr (kPass == 0) {
-      Order<Lane, D>::Replace(x, s.greatest);
+      Order<Lane, D>::Replace({x}, s.greatest);
     } else {
       s.sum = hn::Add(s.sum, s.weights.Of(x));
     }

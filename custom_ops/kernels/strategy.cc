@@ -28,11 +28,12 @@ const char* WhyNotSeparable(const Plan& plan) {
     if (axis->stride == 0) return "windows have more than one size";
     if (axis->dilation != 1) return "windows are dilated";
   }
-  // Scratch memory is written and read: two steps more. And a step from there takes
-  // about twice as long as one of a whole window, which stays in registers.
+  // Scratch memory is written and read: two steps more. And where positions have many
+  // lanes, a step from there takes about twice as long as one of a whole window, which
+  // stays in registers; planes are in scratch memory in any case.
   const int64_t rows = std::min(std::max<int64_t>(height.stride, 1), height.max_taps);
   const double steps = Steps(width) * static_cast<double>(rows) + Steps(height) + 2.0;
-  return 2.0 * steps < static_cast<double>(plan.max_taps())
+  return (ArePlanes(plan) ? 1.0 : 2.0) * steps < static_cast<double>(plan.max_taps())
              ? kSuits
              : "whole windows take fewer steps";
 }
