@@ -193,7 +193,7 @@ bool DriveChannelsFirst(const Job& job) {
   // them, and if tiles do not reach so far into others that they had better be long.
   const int64_t wanted = 4 * job.parallel.threads();
   const bool reaches = job.walk == Walk::kScatter || job.walk == Walk::kSeparable;
-  int64_t vectors = reaches ? 1 : 2;
+  int64_t vectors = reaches ? 1 : 4;
   while (!first.Fit(vectors, 2.0) || first.groups() * first.tiling.boxes() < wanted) {
     if (vectors == 1) break;
     vectors /= 2;
