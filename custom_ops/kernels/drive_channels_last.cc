@@ -98,6 +98,7 @@ class Sharing {
     const Box box = tiling_.BoxOf(0);
     const int64_t other = (plan.in_positions() + plan.out_positions()) *
                           box.positions() / job_.visited_positions();
+    // Scattering goes through its box row by row: only its sums must stay.
     return (job_.walk == Walk::kScatter || other * part_lanes() * size <= kBoxBytes) &&
            tiling_.ScratchBytes(part_lanes()) <= kTileBytes;
   }
