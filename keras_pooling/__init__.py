@@ -1,13 +1,13 @@
 """Pooling layers for Keras 3. What is public stands here; nothing is computed here."""
 
 from keras_pooling import layers, ops
-from keras_pooling.layers import *  # noqa: F403
-from keras_pooling.ops.library import (
+from keras_pooling._library import (
     build_info,
     force_portable,
     package_version,
     register,
 )
+from keras_pooling.layers import *  # noqa: F403
 
 __version__ = package_version()
 

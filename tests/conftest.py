@@ -22,7 +22,7 @@ def each_floor(request):
     import tensorflow as tf
 
     import keras_pooling as kp
-    from keras_pooling.ops import library
+    from keras_pooling import _library as library
 
     if not library.use_compiled(tf.zeros(())):
         pytest.skip("the portable floor is the one in use")

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from keras_pooling import _build_info
-from keras_pooling.ops import library
+from keras_pooling import _library as library
 
 REPOSITORY = Path(__file__).parents[1]
 LIBRARY = Path(_build_info.__file__).with_name("_keras_pooling_ops.so")

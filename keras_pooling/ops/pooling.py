@@ -11,8 +11,8 @@ from typing import Any
 
 import keras
 
-from keras_pooling import arguments
-from keras_pooling.ops import library, portable
+from keras_pooling import _library, arguments
+from keras_pooling.implementations import portable
 
 Tensor = Any
 
@@ -40,7 +40,7 @@ def run(
 
     Args:
         call: the user's function or class, which opens every message.
-        function: name of the function of `compiled` and `portable`.
+        function: name of the function of every implementation.
         x: tensor or `KerasTensor`.
         windows: where the windows fall.
         data_format: `"channels_last"` or `"channels_first"`.
@@ -81,10 +81,10 @@ def run(
 
 def floor(x: Tensor) -> ModuleType:
     """The module that pools this tensor: compiled or portable."""
-    if library.use_compiled(x):
-        from keras_pooling.ops import compiled
+    if _library.use_compiled(x):
+        from keras_pooling.implementations import tensorflow
 
-        return compiled
+        return tensorflow
     return portable
 
 

@@ -219,7 +219,7 @@ def run_fractional(
 
     Args:
         call: the user's function or class, which opens every message.
-        function: name of the function of `compiled` and `portable`.
+        function: name of the function of every implementation.
         x: tensor or `KerasTensor`.
         windows: how to draw the regions.
         data_format: `"channels_last"` or `"channels_first"`.

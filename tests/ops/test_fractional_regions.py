@@ -9,7 +9,8 @@ import reference_fractional
 import tensorflow as tf
 
 from keras_pooling.arguments import fractional_windows
-from keras_pooling.ops import pooling, portable_random
+from keras_pooling.implementations.portable import random as portable_random
+from keras_pooling.ops import pooling
 
 each_floor = pytest.mark.usefixtures("each_floor")
 SEED = (11, 22)

@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 import keras_pooling as kp
-from keras_pooling.ops import library, pooling, portable
+from keras_pooling import _library as library
+from keras_pooling.implementations import portable
+from keras_pooling.ops import pooling
 
 FUNCTIONS = {
     "max_pool": {"pool_size": 2},

@@ -17,7 +17,8 @@ from keras import ops
 
 import keras_pooling as kp
 from keras_pooling.arguments import AdaptiveWindows, sliding_windows
-from keras_pooling.ops import portable, portable_spans
+from keras_pooling.implementations import portable
+from keras_pooling.implementations.portable import spans as portable_spans
 
 FEW = cases.named(
     "the classic 2x2/2",

@@ -19,7 +19,7 @@ from inside_xla import (
 )
 
 import keras_pooling as kp
-from keras_pooling.ops import library
+from keras_pooling import _library as library
 
 # Every thread of XLA's pool may be busy with one of our calls, which itself wants help
 # of the others.

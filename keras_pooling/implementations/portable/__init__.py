@@ -15,8 +15,8 @@ import numpy as np
 from keras import ops
 
 from keras_pooling.arguments import Windows
-from keras_pooling.ops.portable_random import fractional_regions, uniform
-from keras_pooling.ops.portable_spans import (
+from keras_pooling.implementations.portable.random import fractional_regions, uniform
+from keras_pooling.implementations.portable.spans import (
     Spans,
     along,
     every_tap,

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.eager import record
 
+from keras_pooling import _library
 from keras_pooling.arguments import (
     AdaptiveWindows,
     Regions,
@@ -16,7 +17,7 @@ from keras_pooling.arguments import (
     Windows,
     index_dtype,
 )
-from keras_pooling.ops import library, portable, portable_random
+from keras_pooling.implementations import portable
 
 # A window of at most this many taps has them numbered in one byte.
 _MOST_TAPS_OF_A_BYTE = 256
@@ -105,14 +106,12 @@ def stochastic_pool(x: Any, windows: Windows, data_format: str, seed: Any) -> An
 def fractional_regions(
     size: Any, count: Any, rows: Any, seed: Any, pseudo_random: bool, axis: int
 ) -> Any:
-    """Draws the edges of one axis's regions; as `portable_random.fractional_regions`.
+    """Draws the edges of one axis's regions; as `portable.fractional_regions`.
 
     The bits are those of the seed, the row and the axis alone.
     """
     if seed is None:  # nothing to draw
-        return portable_random.fractional_regions(
-            size, count, rows, seed, pseudo_random, axis
-        )
+        return portable.fractional_regions(size, count, rows, seed, pseudo_random, axis)
     numbers = (size, count, rows)
     if not all(isinstance(number, int) for number in numbers):
         numbers = tf.stack([tf.cast(number, tf.int64) for number in numbers])
@@ -209,7 +208,7 @@ def _windows_of(attributes: dict[str, Any]) -> Windows:
 def _op(name: str) -> Any:
     """The Python function of a registered op: SelectingPool is …_selecting_pool."""
     words = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
-    return getattr(library.load(), f"keras_pooling{words}")
+    return getattr(_library.load(), f"keras_pooling{words}")
 
 
 def _spatial(shape: tf.TensorShape, channels_first: bool) -> list[int | None]:
