@@ -10,7 +10,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
   2>/dev/null && echo $$p && break; done)
-CXX_FILES = $(wildcard custom_ops/*/*.cc custom_ops/*/*.h custom_ops/*/*.inc)
+CXX_FILES = $(wildcard $(foreach d,custom_ops/* custom_ops/*/*,$(d)/*.cc $(d)/*.h $(d)/*.inc))
 BIN := .venv/bin
 OUTPUT_DIR ?= demo_output
 PYTEST_ARGS ?= -n 2

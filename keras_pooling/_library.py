@@ -37,7 +37,7 @@ class _Outcome:
     """What the one attempt to load the library came to."""
 
     ops: ModuleType | None = None
-    symbols: ctypes.CDLL | None = None
+    core: ctypes.CDLL | None = None
     problem: str = ""  # why there are no ops: the portable path serves instead
     bad_target: str = ""  # KERAS_POOLING_TARGET names no target: always an error
     xla_problem: str = ""  # why XLA cannot compile them: the portable path serves there
@@ -128,7 +128,7 @@ def build_info() -> dict[str, Any]:
         machine can run, best first).
     """
     compiled = load() is not None and not _portable_here.get()
-    symbols = _loaded().symbols if compiled else None
+    core = _loaded().core if compiled else None
     built = _build_record()
     running = sys.modules.get("tensorflow")
     return {
@@ -136,8 +136,8 @@ def build_info() -> dict[str, Any]:
         "tensorflow_built": built.TENSORFLOW_VERSION if built else None,
         "tensorflow_running": getattr(running, "__version__", None),
         "compiled": compiled,
-        "target": _text(symbols.KerasPoolingTarget) if symbols else None,
-        "targets": _text(symbols.KerasPoolingTargets).split(",") if symbols else [],
+        "target": _text(core.KerasPoolingTarget) if core else None,
+        "targets": _text(core.KerasPoolingTargets).split(",") if core else [],
     }
 
 
@@ -176,16 +176,16 @@ def _attempt() -> _Outcome:
     # Checked before loading: TensorFlow's C++ interface changes with the minor version.
     if _minor(record.TENSORFLOW_VERSION) != _minor(tf.__version__):
         return _Outcome(problem=f"keras_pooling: its compiled ops are {versions}.")
-    path = Path(record.__file__).with_name("_keras_pooling_ops.so")
+    path = Path(record.__file__).with_name("libkeras_pooling.so")
     try:
-        ops = tf.load_op_library(str(path))
-        symbols = ctypes.CDLL(str(path))
+        core = ctypes.CDLL(str(path))
+        ops = tf.load_op_library(str(path.with_name("_keras_pooling_ops.so")))
     except (tf.errors.OpError, OSError) as error:
         return _Outcome(
             problem=f"keras_pooling: its compiled ops ({versions}) do not load: "
             f"{_first_line(error)}."
         )
-    outcome = _Outcome(ops, symbols, bad_target=_text(symbols.KerasPoolingTargetError))
+    outcome = _Outcome(ops, core, bad_target=_text(core.KerasPoolingTargetError))
     # Not every build of one TensorFlow version has all that this second library needs.
     try:
         tf.load_library(str(path.with_name("_keras_pooling_xla.so")))

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/element_types.h"
-#include "kernels/pool_spec.h"
+#include "kernels/spec/element_types.h"
+#include "kernels/spec/pool_spec.h"
 
 namespace keras_pooling::tests {
 

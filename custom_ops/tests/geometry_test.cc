@@ -1,5 +1,6 @@
 // Windows against brute force: sizes, spans, readers, and what no spec may ask for.
-#include "kernels/geometry.h"
+#include "kernels/spec/geometry.h"
+#include "kernels/spec/plan.h"
 
 #include <functional>
 #include <limits>
@@ -21,51 +22,60 @@ std::string Describe(const PoolSpec& spec, int64_t in) {
          (spec.count_include_pad ? " count_include_pad" : "");
 }
 
+// The plan of two images with three channels.
+std::string MakePlan(const PoolSpec& spec, const std::vector<int64_t>& sizes,
+                     Plan* plan) {
+  std::vector<Plan> plans;
+  const std::string error = MakePlans(spec, 2, 3, sizes, Regions(), &plans);
+  if (error.empty()) *plan = plans.front();
+  return error;
+}
+
 bool Reads(const BruteWindow& window, int64_t position) {
   return std::any_of(window.taps.begin(), window.taps.end(),
                      [=](const WindowTap& tap) { return tap.position == position; });
 }
 
 void CheckSpans(const Axis& axis, const BruteAxis& brute, const std::string& what) {
-  bool disjoint = axis.dilation == 1;
-  std::vector<int64_t> times_read(static_cast<size_t>(axis.in), 0);
+  bool disjoint = axis.dilation() == 1;
+  std::vector<int64_t> times_read(static_cast<size_t>(axis.in()), 0);
   for (size_t o = 0; o < brute.windows.size(); ++o) {
     const BruteWindow& window = brute.windows[o];
-    const Span& span = axis.spans[o];
+    const Span& span = axis.span(static_cast<int64_t>(o));
     CHECK(span.count == static_cast<int64_t>(window.taps.size()), what);
     CHECK(span.divisor == window.divisor, what);
     for (size_t t = 0; t < window.taps.size(); ++t) {
       const auto [tap, position] = window.taps[t];
       CHECK(span.first_tap + static_cast<int64_t>(t) == tap, what);
-      CHECK(span.first + static_cast<int64_t>(t) * axis.dilation == position, what);
+      CHECK(span.first + static_cast<int64_t>(t) * axis.dilation() == position, what);
       CHECK(axis.TapAt(static_cast<int64_t>(o), position) == tap, what);
       if (++times_read[static_cast<size_t>(position)] > 1) disjoint = false;
     }
   }
-  CHECK(axis.disjoint == disjoint, what);
-  if (!axis.disjoint) return;
+  CHECK(axis.is_disjoint() == disjoint, what);
+  if (!axis.is_disjoint()) return;
   // What the windows own is the whole axis, in order, and includes what they read.
   int64_t end = 0;
   for (int64_t o = 0; o < axis.out(); ++o) {
     const Range owned = axis.Owned(o);
-    const Span& span = axis.spans[static_cast<size_t>(o)];
+    const Span& span = axis.span(o);
     CHECK(owned.begin == end && owned.begin <= span.first, what);
     CHECK(owned.end >= span.first + span.count, what);
     end = owned.end;
   }
-  CHECK(end == axis.in, what);
+  CHECK(end == axis.in(), what);
 }
 
 void CheckReaders(const Axis& axis, const BruteAxis& brute, const std::string& what) {
-  for (int64_t i = 0; i < axis.in; ++i) {
+  for (int64_t i = 0; i < axis.in(); ++i) {
     std::vector<int64_t> want;
     for (int64_t o = 0; o < axis.out(); ++o) {
       if (Reads(brute.windows[static_cast<size_t>(o)], i)) want.push_back(o);
     }
     std::vector<int64_t> got;
-    const Readers& readers = axis.readers[static_cast<size_t>(i)];
+    const Readers& readers = axis.readers(i);
     for (int64_t k = 0; k < readers.count; ++k) {
-      got.push_back(readers.first + k * axis.reader_step);
+      got.push_back(readers.first + k * axis.reader_step());
     }
     CHECK(got == want, what + ", readers of " + std::to_string(i));
   }
@@ -75,33 +85,31 @@ void CheckReaders(const Axis& axis, const BruteAxis& brute, const std::string& w
 // is their first.
 void CheckAdjoint(const Plan& plan, const BruteAxis& brute, const std::string& what) {
   const Axis& axis = plan.axes[2];
-  const bool is_single = axis.in == 1 && axis.out() == 1;
-  CHECK(HasAdjoint(plan) == (axis.dilation == 1 && (axis.stride == 1 || is_single)),
+  const bool is_single = axis.in() == 1 && axis.out() == 1;
+  CHECK(HasAdjoint(plan) == (axis.dilation() == 1 && (axis.stride() == 1 || is_single)),
         what);
   if (!HasAdjoint(plan)) return;
   const Plan plan_of_adjoint = AdjointOf(plan);
   const Axis& adjoint = plan_of_adjoint.axes[2];
-  CHECK(adjoint.in == axis.out() && adjoint.out() == axis.in, what);
-  CHECK(adjoint.max_taps == axis.max_taps, what);
-  for (int64_t i = 0; i < axis.in; ++i) {
-    const Span& span = adjoint.spans[static_cast<size_t>(i)];
-    const Readers& readers = axis.readers[static_cast<size_t>(i)];
+  CHECK(adjoint.in() == axis.out() && adjoint.out() == axis.in(), what);
+  CHECK(adjoint.max_taps() == axis.max_taps(), what);
+  for (int64_t i = 0; i < axis.in(); ++i) {
+    const Span& span = adjoint.span(i);
+    const Readers& readers = axis.readers(i);
     CHECK(span.first == readers.first && span.count == readers.count, what);
     for (int64_t o = span.first; o < span.first + span.count; ++o) {
-      CHECK(adjoint.TapAt(i, o) == axis.max_taps - 1 - axis.TapAt(o, i), what);
+      CHECK(adjoint.TapAt(i, o) == axis.max_taps() - 1 - axis.TapAt(o, i), what);
     }
   }
   for (int64_t o = 0; o < axis.out(); ++o) {
-    CHECK(adjoint.input_divisors[static_cast<size_t>(o)] ==
-              brute.windows[static_cast<size_t>(o)].divisor,
-          what);
+    CHECK(adjoint.DivisorAt(o) == brute.windows[static_cast<size_t>(o)].divisor, what);
   }
 }
 
 // For all ranges of windows, and of positions.
 void CheckRanges(const Axis& axis, const BruteAxis& brute, const std::string& what) {
   for (int64_t begin = 0; begin < axis.out(); ++begin) {
-    Range want = {axis.in, 0};
+    Range want = {axis.in(), 0};
     for (int64_t end = begin + 1; end <= axis.out(); ++end) {
       for (const WindowTap& tap : brute.windows[static_cast<size_t>(end - 1)].taps) {
         want.begin = std::min(want.begin, tap.position);
@@ -111,9 +119,9 @@ void CheckRanges(const Axis& axis, const BruteAxis& brute, const std::string& wh
       CHECK(got.begin == want.begin && got.end == want.end, what);
     }
   }
-  for (int64_t begin = 0; begin < axis.in; ++begin) {
+  for (int64_t begin = 0; begin < axis.in(); ++begin) {
     Range want = {axis.out(), 0};
-    for (int64_t end = begin + 1; end <= axis.in; ++end) {
+    for (int64_t end = begin + 1; end <= axis.in(); ++end) {
       for (int64_t o = 0; o < axis.out(); ++o) {
         if (!Reads(brute.windows[static_cast<size_t>(o)], end - 1)) continue;
         want.begin = std::min(want.begin, o);
@@ -134,14 +142,13 @@ void CheckAxis(const PoolSpec& spec, int64_t in) {
   int64_t out = 0;
   const std::string error = OutputSize(spec, 0, in, &out);
   Plan plan;
-  const std::string plan_error = MakePlan(spec, 2, 3, {in}, &plan);
+  const std::string plan_error = MakePlan(spec, {in}, &plan);
   if (brute.windows.empty()) {
     CHECK(error.find("does not fit") != std::string::npos, what + ": " + error);
     CHECK(plan_error == error, what);
     return;
   }
   CHECK(error.empty() && out == static_cast<int64_t>(brute.windows.size()), what);
-  CHECK(MaxTaps(spec, 0, in) == brute.max_taps, what);
   if (brute.has_empty_window()) {
     CHECK(plan_error.find("holds no input") != std::string::npos, what);
     return;
@@ -150,7 +157,7 @@ void CheckAxis(const PoolSpec& spec, int64_t in) {
   Axis& axis = plan.axes[2];
   CHECK(axis.out() == out, what);
   if (axis.out() != out) return;
-  CHECK(axis.in == in && axis.max_taps == brute.max_taps, what);
+  CHECK(axis.in() == in && axis.max_taps() == brute.max_taps, what);
   CHECK(plan.in_positions() == in && plan.out_positions() == out, what);
   CheckSpans(axis, brute, what);
   axis.IndexReaders();
@@ -256,15 +263,17 @@ void PlansRefuseWhatCannotBe() {
   PoolSpec spec;
   const auto expect = [&](const std::vector<int64_t>& sizes, const char* part) {
     Plan fresh;
-    const std::string error = MakePlan(spec, 1, 1, sizes, &fresh);
+    const std::string error = MakePlan(spec, sizes, &fresh);
     CHECK(error.find(part) != std::string::npos, error + " lacks " + part);
   };
   spec.axes = {{2, 1, 8, 6, 6}};
   spec.padding = Padding::kExplicit;
   expect({2}, "window 0 of spatial axis 0 (size 2) holds no input");
-  spec.axes = {{1 << 16, 1, 1, 0, 0}, {1 << 15, 1, 1, 0, 0}};
   spec.padding = Padding::kSame;
-  expect({2, 2}, "more than 2147483647 taps");
+  const AxisSpec widest = {2147483647, 1, 1, 0, 0};
+  spec.axes = {widest, widest, widest};
+  expect({2, 2, 2}, "more than 2^63 taps");
+  spec.axes = {widest, widest};
   expect({2}, "the input has 1 spatial axes, the window has 2");
   expect({0, 2}, "does not fit spatial axis 0 of size 0");
   spec.axes[0].window = 1;

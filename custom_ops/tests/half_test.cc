@@ -1,5 +1,6 @@
 // All values of the 16-bit floats, through every instruction set.
-#include "kernels/kernel.h"
+#include "kernels/execution/call.h"
+#include "kernels/targets/targets.h"
 
 #include <cmath>
 
@@ -189,7 +190,7 @@ int main() {
   using namespace keras_pooling;         // NOLINT(build/namespaces)
   using namespace keras_pooling::tests;  // NOLINT(build/namespaces)
   for (const std::string& target : SupportedTargets()) {
-    CHECK(ForceTarget(target).empty() && ActiveTarget() == target, target);
+    CHECK(ForceTarget(target).empty() && ActiveTarget()->name == target, target);
     AllTests<Float16>(target);
     AllTests<BFloat16>(target);
   }

@@ -1,6 +1,6 @@
 // Every kernel against the naive reference: all element types, layouts, tap types and
 // tasks, on every instruction set.
-#include "kernels/kernel.h"
+#include "kernels/execution/call.h"
 
 #include "tests/trial.h"
 
@@ -148,7 +148,7 @@ void CataloguedCases(std::mt19937_64& random) {
        1,
        17,
        {8, 40}},
-      {"shares of padding",
+      {"tap_share of padding",
        IncludingPadding({{7, 1, 1, 4, 5}, {9, 1, 1, 8, 0}}),
        1,
        18,
@@ -282,10 +282,11 @@ void IntegersHaveNoAverageAndNoGradient() {
       if (Info<T>::kFloating) return;
       std::vector<Plan> plans;
       Call call = PlanCall(Sliding({{2, 2, 1, 0, 0}}), 1, 1, {4}, &plans);
-      for (const auto& [task, reduction] : {std::pair(Task::kForward, Reduction::kAvg),
-                                            std::pair(Task::kBackward, Reduction::kMax),
-                                            std::pair(Task::kBackward, Reduction::kAvg),
-                                            std::pair(Task::kPick, Reduction::kMax)}) {
+      for (const auto& [task, reduction] :
+           {std::pair(Task::kForward, Reduction::kAvg),
+            std::pair(Task::kBackward, Reduction::kMax),
+            std::pair(Task::kBackward, Reduction::kAvg),
+            std::pair(Task::kGatherTaps, Reduction::kMax)}) {
         call.task = task;
         call.reduction = reduction;
         call.type = Info<T>::kType;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/kernel.h"
+#include "kernels/execution/call.h"
 #include "tests/check.h"
 
 namespace keras_pooling::tests {
@@ -17,8 +17,6 @@ inline Call PlanCall(const PoolSpec& spec, int64_t batch, int64_t channels,
   CHECK(error.empty(), error);
   Call call;
   call.plans = plans;
-  call.batch = batch;
-  call.channels = channels;
   return call;
 }
 

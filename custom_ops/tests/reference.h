@@ -1,5 +1,5 @@
 // Pooling as its definition reads, one tap at a time: what the tests compare with.
-// Shares no code with the kernels beyond PoolSpec.
+// TapShare no code with the kernels beyond PoolSpec.
 #ifndef KERAS_POOLING_TESTS_REFERENCE_H_
 #define KERAS_POOLING_TESTS_REFERENCE_H_
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/pool_spec.h"
+#include "kernels/spec/pool_spec.h"
 
 namespace keras_pooling::tests {
 

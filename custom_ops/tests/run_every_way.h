@@ -14,7 +14,8 @@
 #include <xmmintrin.h>
 #endif
 
-#include "kernels/kernel.h"
+#include "kernels/execution/call.h"
+#include "kernels/targets/targets.h"
 #include "tests/check.h"
 #include "tests/elements.h"
 
@@ -122,7 +123,7 @@ class Output {
 inline bool SameBits(const std::vector<unsigned char>& a,
                      const std::vector<unsigned char>& b, const Call& call) {
   bool same = a == b;
-  const bool selects = KindOf(call.reduction) == ReductionKind::kSelects;
+  const bool selects = InfoOf(call.reduction).kind == ReductionKind::kSelects;
   if (same || (selects && call.task != Task::kBackward)) return same;
   ForEachFloat([&](auto tag) {
     using T = typename decltype(tag)::Type;
@@ -144,33 +145,29 @@ struct Outputs {
   std::vector<unsigned char> taps;
 };
 
-inline size_t TapBytes(TapType type) {
-  return type == TapType::kNone ? 0 : type == TapType::kUint8 ? 1 : 4;
-}
-
 // `count` elements are written to y or dx, and as many taps in forward calls.
 inline Outputs RunEveryWay(Call call, int64_t count, size_t element_size,
                            const std::string& what, bool aligned = false) {
   static const Serial serial;
   static const OddRanges odd_ranges(2);
   static const Backwards backwards;
-  struct Way {
+  struct WalkOption {
     const char* name;
     const Parallel* parallel;
     bool inexact;
   };
-  const Way ways[] = {{"one thread", &serial, false},
-                      {"one thread that flushes subnormals", &serial, true},
-                      {"odd ranges on 2 threads", &odd_ranges, false},
-                      {"the last unit first", &backwards, false}};
+  const WalkOption ways[] = {{"one thread", &serial, false},
+                             {"one thread that flushes subnormals", &serial, true},
+                             {"odd ranges on 2 threads", &odd_ranges, false},
+                             {"the last unit first", &backwards, false}};
   const bool writes_taps = call.task == Task::kForward;
   const size_t elements = static_cast<size_t>(count);
-  const size_t tap_size = writes_taps ? TapBytes(call.tap_type) : 0;
+  const size_t tap_size = writes_taps ? static_cast<size_t>(TapSize(call.tap_type)) : 0;
   Outputs first;
   std::string first_way;
   for (const std::string& target : SupportedTargets()) {
-    CHECK(ForceTarget(target).empty() && ActiveTarget() == target, target);
-    for (const Way& way : ways) {
+    CHECK(ForceTarget(target).empty() && ActiveTarget()->name == target, target);
+    for (const WalkOption& way : ways) {
       const std::string here = what + ", " + target + ", " + way.name;
       Output main(elements * element_size, element_size, aligned);
       Output taps(elements * tap_size, tap_size, aligned);

@@ -1,19 +1,14 @@
 // The choice of an instruction set by name: what the environment variable asks for is
 // what runs, and a name that nobody knows is an error, not a crash.
-#include "kernels/kernel.h"
+#include "kernels/execution/call.h"
+#include "kernels/targets/targets.h"
 
 #include <cstdlib>
 #include <cstring>
 
+#include "hosts/c/keras_pooling.h"
 #include "tests/check.h"
 #include "tests/plan_call.h"
-
-extern "C" {
-const char* KerasPoolingTarget();
-const char* KerasPoolingTargets();
-const char* KerasPoolingTargetError();
-const char* KerasPoolingForceTarget(const char* name);
-}
 
 int main() {
   using namespace keras_pooling;  // NOLINT(build/namespaces)
@@ -32,7 +27,7 @@ int main() {
 
   const std::string error = Run(call);
   CHECK(error.find("KERAS_POOLING_TARGET=mmx") != std::string::npos, error);
-  CHECK(TargetError() == error && ActiveTarget().empty(), TargetError());
+  CHECK(TargetError() == error && ActiveTarget() == nullptr, TargetError());
   CHECK(KerasPoolingTargetError() == error, KerasPoolingTargetError());
   CHECK(std::strlen(KerasPoolingTarget()) == 0, KerasPoolingTarget());
   CHECK(y[0] == 0 && y[1] == 0, "nothing ran");
@@ -42,11 +37,11 @@ int main() {
     CHECK(error.find(name) != std::string::npos, error + " lacks " + name);
     CHECK(std::strstr(KerasPoolingTargets(), name.c_str()) != nullptr, name);
     CHECK(std::strlen(KerasPoolingForceTarget(name.c_str())) == 0, name);
-    CHECK(ActiveTarget() == name && KerasPoolingTarget() == name, ActiveTarget());
+    CHECK(ActiveTarget()->name == name && KerasPoolingTarget() == name, name);
     y[0] = y[1] = 0;
     CHECK(Run(call).empty() && y[0] == 1 && y[1] == -2, name);
   }
-  const std::string last = ActiveTarget();
+  const Target* const last = ActiveTarget();
   CHECK(ForceTarget("mmx").find("Use one of") != std::string::npos, "an unknown name");
   CHECK(ActiveTarget() == last, "a refused name changes nothing");
   CHECK(TargetError().empty(), TargetError());

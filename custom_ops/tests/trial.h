@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "kernels/ops/taps.h"
 #include "tests/check.h"
 #include "tests/elements.h"
 #include "tests/plan_call.h"
@@ -186,7 +187,7 @@ class Trial {
     call_.operands = {};
     call_.operands.taps = taps.data();
     call_.operands.x = x.data();
-    CHECK(SameBits(As<T>(Everywhere(Task::kPick, "pick").main), picked),
+    CHECK(SameBits(As<T>(Everywhere(Task::kGatherTaps, "pick").main), picked),
           what_ + ", pick");
   }
 
@@ -206,11 +207,14 @@ class Trial {
       });
       const bool all = std::find(found.begin(), found.end(), false) == found.end();
       for (const bool wide : {false, true}) {
+        const auto type = wide ? ElementType::kInt64 : ElementType::kInt32;
         void* const indices = wide ? static_cast<void*>(got.data()) : narrow.data();
-        const std::string error =
-            TapIndices(plans_, call_.batch, call_.channels, tap_type, some.data(), wide,
-                       indices, OddRanges(2));
+        const std::string error = TapIndices(plans_, tap_type, some.data(),
+                                             {type, {}, indices}, OddRanges(2));
         CHECK(error.empty() == all, what_ + ", indices: \"" + error + "\"");
+        const std::string fault =
+            CheckTaps(plans_, tap_type, some.data(), OddRanges(2));
+        CHECK(fault == error, what_ + ", check of taps: \"" + fault + "\"");
       }
       CHECK(!all || (got == want && std::equal(narrow.begin(), narrow.end(),
                                                want.begin(), want.end())),

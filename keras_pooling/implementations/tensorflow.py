@@ -22,7 +22,9 @@ from keras_pooling.implementations import portable
 # A window of at most this many taps has them numbered in one byte.
 _MOST_TAPS_OF_A_BYTE = 256
 
-_WINDOW_ATTRIBUTES = (
+# What custom_ops/kernels/spec/attributes.inc lists: every op with windows has all.
+_ATTRIBUTES = (
+    "reduction",
     "geometry",
     "window",
     "strides",
@@ -31,13 +33,10 @@ _WINDOW_ATTRIBUTES = (
     "pads",
     "ceil_mode",
     "channels_first",
-    "overlapping",
-)
-_BLENDING_ATTRIBUTES = (
-    "reduction",
     "count_include_pad",
     "divisor_override",
     "p_bits",
+    "overlapping",
 )
 
 
@@ -74,7 +73,7 @@ def avg_pool(
         data_format,
         reduction="avg",
         count_include_pad=count_include_pad,
-        divisor_override=float(divisor_override or 0),
+        divisor_override=divisor_override or 0,
     )
 
 
@@ -89,7 +88,7 @@ def lp_pool(
         data_format,
         reduction="lp",
         p_bits=p_bits,
-        divisor_override=0.0 if normalize else 1.0,
+        divisor_override=0 if normalize else 1,
     )
 
 
@@ -229,15 +228,11 @@ def _sizes(x: Any, channels_first: bool) -> Any:
     return shape[2:] if channels_first else shape[1:-1]
 
 
-def _taken_from(op: tf.Operation, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: op.get_attr(name) for name in names}
-
-
-def _windows_taken_from(op: tf.Operation) -> dict[str, Any]:
-    """The arguments of an op that say where its windows fall; regions come last."""
+def _arguments_of(op: tf.Operation) -> dict[str, Any]:
+    """The arguments that an op shares with its gradient; regions come last."""
     count = op.get_attr("num_regions")
     regions = list(op.inputs[len(op.inputs) - count :])
-    return {**_taken_from(op, _WINDOW_ATTRIBUTES), "regions": regions}
+    return {**{name: op.get_attr(name) for name in _ATTRIBUTES}, "regions": regions}
 
 
 def _with_nones(op: tf.Operation, *gradients: Any) -> list[Any]:
@@ -247,7 +242,7 @@ def _with_nones(op: tf.Operation, *gradients: Any) -> list[Any]:
 
 @tf.RegisterGradient("KerasPooling>SelectingPool")
 def _selecting_pool_gradient(op: tf.Operation, dy: Any, _: Any) -> Any:
-    arguments = _windows_taken_from(op)
+    arguments = _arguments_of(op)
     size = _sizes(op.inputs[0], arguments["channels_first"])
     dx = _op("SelectingPoolGrad")(dy=dy, taps=op.outputs[1], size=size, **arguments)
     return _with_nones(op, dx)
@@ -256,14 +251,14 @@ def _selecting_pool_gradient(op: tf.Operation, dy: Any, _: Any) -> Any:
 @tf.RegisterGradient("KerasPooling>SelectingPoolGrad")
 def _selecting_pool_grad_gradient(op: tf.Operation, ddx: Any) -> Any:
     # dx is linear in dy: what comes back to dy is the tap that won.
-    arguments = _windows_taken_from(op)
+    arguments = _arguments_of(op)
     ddy = _op("SelectingPoolPick")(x=ddx, taps=op.inputs[1], **arguments)
     return _with_nones(op, ddy)
 
 
 @tf.RegisterGradient("KerasPooling>SelectingPoolPick")
 def _selecting_pool_pick_gradient(op: tf.Operation, dy: Any) -> Any:
-    arguments = _windows_taken_from(op)
+    arguments = _arguments_of(op)
     size = _sizes(op.inputs[0], arguments["channels_first"])
     dx = _op("SelectingPoolGrad")(dy=dy, taps=op.inputs[1], size=size, **arguments)
     return _with_nones(op, dx)
@@ -272,15 +267,13 @@ def _selecting_pool_pick_gradient(op: tf.Operation, dy: Any) -> Any:
 @tf.RegisterGradient("KerasPooling>BlendingPool")
 def _blending_pool_gradient(op: tf.Operation, dy: Any) -> Any:
     x = op.inputs[0]
-    attributes = _taken_from(op, _BLENDING_ATTRIBUTES)
-    if attributes["reduction"] == b"expectation":
-        return _with_nones(op, _composed_gradient(op, x, dy))
-    arguments = _windows_taken_from(op)
+    arguments = _arguments_of(op)
+    if arguments["reduction"] == b"expectation":
+        return _with_nones(op, _composed_gradient(arguments, x, dy))
     dx = _op("BlendingPoolGrad")(
         dy=dy,
         size=_sizes(x, arguments["channels_first"]),
-        saved=[] if attributes["reduction"] == b"avg" else [x, op.outputs[0]],
-        **attributes,
+        saved=[] if arguments["reduction"] == b"avg" else [x, op.outputs[0]],
         **arguments,
     )
     return _with_nones(op, dx)
@@ -288,33 +281,30 @@ def _blending_pool_gradient(op: tf.Operation, dy: Any) -> Any:
 
 @tf.RegisterGradient("KerasPooling>BlendingPoolGrad")
 def _blending_pool_grad_gradient(op: tf.Operation, ddx: Any) -> Any:
-    attributes = _taken_from(op, _BLENDING_ATTRIBUTES)
-    if attributes["reduction"] == b"avg":
+    arguments = _arguments_of(op)
+    if arguments["reduction"] == b"avg":
         # dx is linear in dy, and its adjoint is the average itself.
-        arguments = _windows_taken_from(op)
-        ddy = _op("BlendingPool")(x=ddx, **attributes, **arguments)
-        return _with_nones(op, ddy)
+        return _with_nones(op, _op("BlendingPool")(x=ddx, **arguments))
     dy, _, x = op.inputs[:3]
     with tf.GradientTape() as tape:
         tape.watch([dy, x])
-        dx = _composed_gradient(op, x, dy)
+        dx = _composed_gradient(arguments, x, dy)
     # By way of x, y has its share in the second of these.
     ddy, through_x = tape.gradient(dx, [dy, x], output_gradients=ddx)
     return _with_nones(op, ddy, None, through_x)
 
 
-def _composed_gradient(op: tf.Operation, x: Any, dy: Any) -> Any:
+def _composed_gradient(arguments: dict[str, Any], x: Any, dy: Any) -> Any:
     """The gradient of a blending op by the portable path, to be differentiated on."""
-    attributes = _taken_from(op, _WINDOW_ATTRIBUTES)
-    windows = _windows_of(attributes)
-    data_format = "channels_first" if attributes["channels_first"] else "channels_last"
+    windows = _windows_of(arguments)
+    data_format = "channels_first" if arguments["channels_first"] else "channels_last"
     with tf.GradientTape() as tape:
         tape.watch(x)
-        if op.get_attr("reduction") == b"expectation":
+        if arguments["reduction"] == b"expectation":
             y = portable.stochastic_pool(x, windows, data_format, None)
         else:
-            p = struct.unpack("<d", struct.pack("<q", op.get_attr("p_bits")))[0]
-            normalize = op.get_attr("divisor_override") == 0.0
+            p = struct.unpack("<d", struct.pack("<q", arguments["p_bits"]))[0]
+            normalize = arguments["divisor_override"] == 0
             y = portable.lp_pool(x, windows, data_format, p, normalize)
     return tape.gradient(y, x, output_gradients=dy)
 

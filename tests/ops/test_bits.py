@@ -41,7 +41,7 @@ def library(compiled):
     """Gives the loaded library's C functions; restores the target afterwards."""
     # The build's record lies beside the library, wherever that was installed.
     record = importlib.import_module("keras_pooling._build_info").__file__
-    path = pathlib.Path(record).with_name("_keras_pooling_ops.so")
+    path = pathlib.Path(record).with_name("libkeras_pooling.so")
     functions = ctypes.CDLL(str(path))
     for name in ("Target", "Targets", "ForceTarget"):
         getattr(functions, f"KerasPooling{name}").restype = ctypes.c_char_p

@@ -1,0 +1,97 @@
+// TensorFlow's side of the ops: tensors in, the C entry, tensors out. What an op
+// computes and what it demands of its inputs is behind that, for every host.
+#include "hosts/tensorflow/node_op.h"
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/framework/tensor_shape.h"
+#include "tensorflow/core/util/work_sharder.h"
+
+namespace keras_pooling {
+namespace {
+
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+
+// TensorFlow's own intra-op threads.
+void RunOnWorkers(void* pool, int64_t total, int64_t cost,
+                  void (*work)(const void* context, int64_t begin, int64_t end),
+                  const void* context) {
+  const auto* workers =
+      static_cast<const tensorflow::DeviceBase::CpuWorkerThreads*>(pool);
+  tensorflow::Shard(
+      workers->num_threads, workers->workers, total, cost,
+      [work, context](int64_t begin, int64_t end) { work(context, begin, end); });
+}
+
+// Tensors as the C entry takes them.
+class Arrays {
+ public:
+  explicit Arrays(size_t count) {
+    shapes_.reserve(count);  // arrays point into it
+    arrays_.reserve(count);
+  }
+
+  void Add(const Tensor& tensor) {
+    shapes_.push_back(tensor.shape().dim_sizes());
+    arrays_.push_back({TypeOf(tensor.dtype()), tensor.dims(), shapes_.back().data(),
+                       const_cast<void*>(static_cast<const void*>(tensor.data()))});
+  }
+  const KerasPoolingArray* data() const { return arrays_.data(); }
+  int32_t size() const { return static_cast<int32_t>(arrays_.size()); }
+
+ private:
+  std::vector<decltype(TensorShape().dim_sizes())> shapes_;
+  std::vector<KerasPoolingArray> arrays_;
+};
+
+class PoolOp : public OpKernel {
+ public:
+  explicit PoolOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, op_.Bind(type_string(), ReadAttributes(context)));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    context->SetStatus(TryCompute(context));
+  }
+
+ private:
+  static constexpr int kMostOutputs = 2;
+
+  absl::Status TryCompute(OpKernelContext* context) const {
+    Arrays inputs(static_cast<size_t>(context->num_inputs()));
+    for (int i = 0; i < context->num_inputs(); ++i) inputs.Add(context->input(i));
+    KerasPoolingShape shapes[kMostOutputs];
+    TF_RETURN_IF_ERROR(StatusOf(KerasPoolingInfer(
+        op_.get(), inputs.data(), inputs.size(), shapes, context->num_outputs())));
+    Arrays outputs(kMostOutputs);
+    for (int i = 0; i < context->num_outputs(); ++i) {
+      // Taps are wanted only if someone reads them: a gradient, or the indices.
+      if (i > 0 && !context->output_required(i)) break;
+      TensorShape shape;
+      TF_RETURN_IF_ERROR(tensorflow::TensorShapeUtils::MakeShape(
+          shapes[i].sizes, shapes[i].rank, &shape));
+      Tensor* tensor = nullptr;
+      TF_RETURN_IF_ERROR(context->allocate_output(i, shape, &tensor));
+      outputs.Add(*tensor);
+    }
+    const auto* workers = context->device()->tensorflow_cpu_worker_threads();
+    const KerasPoolingParallel parallel = {
+        workers->num_threads,
+        const_cast<tensorflow::DeviceBase::CpuWorkerThreads*>(workers), &RunOnWorkers};
+    return StatusOf(KerasPoolingRun(op_.get(), inputs.data(), inputs.size(),
+                                    outputs.data(), outputs.size(), &parallel));
+  }
+
+  NodeOp op_;
+};
+
+#define KP_REGISTER(name)                                                            \
+  REGISTER_KERNEL_BUILDER(Name("KerasPooling>" name).Device(tensorflow::DEVICE_CPU), \
+                          PoolOp);
+KP_OPS(KP_REGISTER)
+#undef KP_REGISTER
+
+}  // namespace
+}  // namespace keras_pooling

@@ -1,0 +1,267 @@
+#include "kernels/ops/op.h"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+
+#include "kernels/ops/infer.h"
+#include "kernels/ops/run.h"
+#include "kernels/ops/taps.h"
+#include "kernels/spec/text.h"
+
+namespace keras_pooling {
+namespace {
+
+std::string KindText(ReductionKind kind) {
+  std::string names;
+  for (const ReductionInfo& info : AllReductions()) {
+    if (info.kind == kind)
+      names += (names.empty() ? "" : ", ") + std::string(info.name);
+  }
+  return names;
+}
+
+// Whether an op is for the reduction that the attributes name.
+std::string CheckReduction(const Op& op, Reduction reduction) {
+  const ReductionInfo& info = InfoOf(reduction);
+  const ReductionKind kind = op.serves == Serves::kSelecting ? ReductionKind::kSelects
+                                                             : ReductionKind::kBlends;
+  if (op.serves != Serves::kAny && info.kind != kind) {
+    return std::string("reduction must be one of ") + KindText(kind) +
+           ". Received reduction=\"" + info.name + "\"";
+  }
+  if (op.is_gradient && !info.has_gradient) {
+    return std::string("reduction=\"") + info.name +
+           "\" has no gradient op: its gradient is composed of other ops";
+  }
+  return "";
+}
+
+// The types of a call's tensors.
+std::string CheckTypes(const BoundOp& op, const std::vector<Role>& roles,
+                       const std::vector<Array>& arrays,
+                       const ElementType* value_type) {
+  for (size_t i = 0; i < arrays.size(); ++i) {
+    const ElementType type = arrays[i].type;
+    if (!arrays[i].has_type) continue;
+    switch (roles[i]) {
+      case Role::kX:
+      case Role::kDx:
+      case Role::kY:
+      case Role::kDy:
+        if (value_type != nullptr && type != *value_type) {
+          return std::string("tensors differ in data type: ") + NameOf(*value_type) +
+                 " and " + NameOf(type);
+        }
+        if (IsFloating(type)) break;
+        if (op.op->is_gradient || !InfoOf(op.spec.reduction).has_integers) {
+          return std::string(InfoOf(op.spec.reduction).name) +
+                 (op.op->is_gradient ? " has no gradient" : " is not defined") +
+                 " for " + NameOf(type) +
+                 ". Use one of float16, bfloat16, float32, float64";
+        }
+        break;
+      case Role::kTaps:
+        if (TapTypeOf(type) == TapType::kNone) {
+          return std::string("taps must be uint8 or int32. Received dtype=") +
+                 NameOf(type);
+        }
+        break;
+      case Role::kIndices:
+      case Role::kEdges:
+        if (type != ElementType::kInt32 && type != ElementType::kInt64) {
+          return std::string("the output must be int32 or int64. Received dtype=") +
+                 NameOf(type);
+        }
+        break;
+      default:
+        break;  // InferPool() and InferEdges() look at them
+    }
+  }
+  return "";
+}
+
+std::string CheckInputs(const BoundOp& op, const std::vector<Array>& inputs) {
+  const std::vector<Role> roles = op.InputRoles();
+  if (inputs.size() != roles.size()) {
+    return "expected " + std::to_string(roles.size()) + " inputs. Received " +
+           std::to_string(inputs.size());
+  }
+  for (const Array& array : inputs) {
+    for (const int64_t size : array.shape) {
+      if (size < kUnknown) return "a shape of " + ListText(array.shape) + " is none";
+    }
+  }
+  return CheckTypes(op, roles, inputs, inputs[0].has_type ? &inputs[0].type : nullptr);
+}
+
+// Where a call runs, everything is known.
+std::string CheckKnown(const std::vector<Array>& arrays) {
+  for (const Array& array : arrays) {
+    int64_t count = 1;
+    bool is_known = array.has_shape;
+    for (const int64_t size : array.shape) {
+      is_known &= size >= 0 && !__builtin_mul_overflow(count, size, &count);
+    }
+    if (!is_known) return "a tensor of shape " + ListText(array.shape) + " cannot be";
+    if (array.data == nullptr && count > 0) {
+      return "a tensor of shape " + ListText(array.shape) + " has no data";
+    }
+  }
+  return "";
+}
+
+std::string TryRun(const BoundOp& op, const std::vector<Array>& inputs,
+                   const std::vector<Array>& outputs, const Parallel& parallel) {
+  std::string error = CheckKnown(inputs);
+  if (error.empty()) error = CheckKnown(outputs);
+  OpShapes shapes;
+  if (error.empty()) error = CheckInputs(op, inputs);
+  if (error.empty()) error = op.op->infer(op, inputs, &shapes);
+  if (!error.empty()) return error;
+  const size_t expected = op.op->outputs.size();
+  if (outputs.empty() || outputs.size() > expected) {
+    return "expected " + std::to_string(expected) + " outputs. Received " +
+           std::to_string(outputs.size());
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].shape == shapes.outputs[i]) continue;
+    return "output " + std::to_string(i) + " has shape " + ListText(shapes.outputs[i]) +
+           ". Received " + ListText(outputs[i].shape);
+  }
+  const bool has_values = op.op->serves != Serves::kNoWindows;
+  error =
+      CheckTypes(op, op.op->outputs, outputs, has_values ? &inputs[0].type : nullptr);
+  if (!error.empty()) return error;
+  return op.op->run(op, shapes, inputs, outputs, Guarded(parallel));
+}
+
+// What `fn` returns, or throws, as a status.
+template <class Fn>
+Status Protect(const char* name, const Fn& fn) {
+  try {
+    const std::string error = fn();
+    if (error.empty()) return {};
+    return {Code::kInvalidArgument, name + (": " + error)};
+  } catch (const std::bad_alloc&) {
+    return {Code::kOutOfMemory, name + std::string(": out of memory")};
+  } catch (const std::exception& error) {
+    return {Code::kInternal, name + (": " + std::string(error.what()))};
+  }
+}
+
+}  // namespace
+
+const std::vector<Op>& AllOps() {
+  static const auto* const ops = new std::vector<Op>{
+      // The output is one of the taps, and `taps` says which.
+      {"SelectingPool",
+       Serves::kSelecting,
+       false,
+       {{Role::kX}, {Role::kSeed, When::kIfDraws}, {Role::kRegions, When::kIfRegions}},
+       {Role::kY, Role::kTaps},
+       &InferPool,
+       &RunForward},
+      {"SelectingPoolGrad",
+       Serves::kSelecting,
+       true,
+       {{Role::kDy}, {Role::kTaps}, {Role::kSize}, {Role::kRegions, When::kIfRegions}},
+       {Role::kDx},
+       &InferPool,
+       &RunBackward},
+      // That tap of another tensor: the gradient of the gradient.
+      {"SelectingPoolPick",
+       Serves::kSelecting,
+       true,
+       {{Role::kX}, {Role::kTaps}, {Role::kRegions, When::kIfRegions}},
+       {Role::kY},
+       &InferPool,
+       &RunGatherTaps},
+      // Every tap has a share in the output.
+      {"BlendingPool",
+       Serves::kBlending,
+       false,
+       {{Role::kX}, {Role::kRegions, When::kIfRegions}},
+       {Role::kY},
+       &InferPool,
+       &RunForward},
+      {"BlendingPoolGrad",
+       Serves::kBlending,
+       true,
+       {{Role::kDy},
+        {Role::kSize},
+        {Role::kX, When::kIfSaves},
+        {Role::kY, When::kIfSaves},
+        {Role::kRegions, When::kIfRegions}},
+       {Role::kDx},
+       &InferPool,
+       &RunBackward},
+      // Taps as flat indices in the image's plane.
+      {"TapIndices",
+       Serves::kAny,
+       false,
+       {{Role::kTaps}, {Role::kSize}, {Role::kRegions, When::kIfRegions}},
+       {Role::kIndices},
+       &InferPool,
+       &RunTapIndices},
+      // The edges of one axis's regions, drawn.
+      {"FractionalRegions",
+       Serves::kNoWindows,
+       false,
+       {{Role::kSeed}, {Role::kDraw}},
+       {Role::kEdges},
+       &InferEdges,
+       &RunDraw},
+  };
+  return *ops;
+}
+
+std::vector<Role> BoundOp::InputRoles() const {
+  const ReductionInfo& info = InfoOf(spec.reduction);
+  std::vector<Role> roles;
+  for (const Input& input : op->inputs) {
+    size_t count = 1;
+    if (input.when == When::kIfDraws) count = info.draws;
+    if (input.when == When::kIfSaves) count = info.saves_values;
+    if (input.when == When::kIfRegions) {
+      count = spec.geometry == Geometry::kRegions ? spec.axes.size() : 0;
+    }
+    roles.insert(roles.end(), count, input.role);
+  }
+  return roles;
+}
+
+Status BindOp(std::string_view name, const SpecAttributes& attributes, BoundOp* op) {
+  const std::string bare(name.substr(name.find('>') + 1));
+  const auto& ops = AllOps();
+  const auto found = std::find_if(ops.begin(), ops.end(),
+                                  [&](const Op& each) { return each.name == bare; });
+  if (found == ops.end()) {
+    return {Code::kInvalidArgument, "keras_pooling: unknown op \"" + bare + "\""};
+  }
+  op->op = &*found;
+  return Protect(found->name, [&]() -> std::string {
+    if (found->serves == Serves::kNoWindows) {
+      op->spec.axis = attributes.axis;
+      op->spec.pseudo_random = attributes.pseudo_random;
+      return "";
+    }
+    const std::string error = ParseSpec(attributes, &op->spec);
+    return error.empty() ? CheckReduction(*found, op->spec.reduction) : error;
+  });
+}
+
+Status InferShapes(const BoundOp& op, const std::vector<Array>& inputs,
+                   OpShapes* shapes) {
+  return Protect(op.op->name, [&] {
+    const std::string error = CheckInputs(op, inputs);
+    return error.empty() ? op.op->infer(op, inputs, shapes) : error;
+  });
+}
+
+Status RunOp(const BoundOp& op, const std::vector<Array>& inputs,
+             const std::vector<Array>& outputs, const Parallel& parallel) {
+  return Protect(op.op->name, [&] { return TryRun(op, inputs, outputs, parallel); });
+}
+
+}  // namespace keras_pooling

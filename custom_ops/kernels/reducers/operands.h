@@ -1,0 +1,38 @@
+// What a kernel is asked to do, and the tensors and numbers it is given. No SIMD, no
+// framework.
+#ifndef KERAS_POOLING_KERNELS_REDUCERS_OPERANDS_H_
+#define KERAS_POOLING_KERNELS_REDUCERS_OPERANDS_H_
+
+#include <cstdint>
+
+#include "kernels/spec/pool_spec.h"
+
+namespace keras_pooling {
+
+enum class Task {
+  kForward,     // x → y, taps (taps only where asked for and the reduction selects)
+  kBackward,    // dy, taps → dx for selecting reductions; dy, x, y → dx for others (avg
+                // needs dy alone)
+  kGatherTaps,  // x, taps → y: the tap that `taps` names, of another tensor
+};
+
+// Numbers that some reductions need.
+struct Parameters {
+  double p = 2.0;             // lp
+  uint32_t seed[2] = {0, 0};  // stochastic
+};
+
+// Each is laid out as the plan says: x and dx over input positions, y, dy and taps over
+// output positions. Only those that the task needs are set.
+struct Operands {
+  const void* x = nullptr;
+  void* y = nullptr;
+  void* taps = nullptr;
+  const void* dy = nullptr;
+  void* dx = nullptr;
+  Parameters parameters;
+};
+
+}  // namespace keras_pooling
+
+#endif  // KERAS_POOLING_KERNELS_REDUCERS_OPERANDS_H_

@@ -1,0 +1,79 @@
+// What a reducer is: the few lines that one reduction computes, on vectors. Knows
+// nothing of geometry or loops. Included once per instruction set.
+//
+// A reducer works for one window on the lanes at one offset:
+//   State Begin(lanes, window, far)              before the first tap
+//   void Add(lanes, window, near, tap, &state)   for each tap
+//   void Finish(lanes, window, far, state)       stores what the window gives
+// In forward walks `near` is an offset into the input and `far` into the output; in
+// backward walks it is the other way round: a "window" then is one input position, and
+// its "taps" the outputs that read it. `lanes` says which lanes exist (lanes-inl.h).
+#if defined(KERAS_POOLING_KERNELS_REDUCERS_REDUCER_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef KERAS_POOLING_KERNELS_REDUCERS_REDUCER_INL_H_
+#undef KERAS_POOLING_KERNELS_REDUCERS_REDUCER_INL_H_
+#else
+#define KERAS_POOLING_KERNELS_REDUCERS_REDUCER_INL_H_
+#endif
+
+#include "hwy/cache_control.h"
+#include "kernels/reducers/operands.h"
+#include "kernels/simd/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace keras_pooling {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Reads memory, a byte of each line, to bring it into the cache. In long pieces this is
+// much faster than to tell the processor, which then does not see what comes next.
+template <class T>
+HWY_INLINE void ReadLines(const T* from, int64_t count) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  for (int64_t i = 0; i < count; i += kLine) {
+    (void)*reinterpret_cast<const volatile char*>(from + i);
+  }
+}
+
+// Stands for a tap type where no taps are kept.
+struct NoTap {};
+
+template <class Tap>
+constexpr bool kKeepsTaps = !std::is_same_v<Tap, NoTap>;
+
+// What reducers may offer besides; here they do not.
+//   void Fetch(near) const         tells memory that a vector at `near` will be needed
+//   void Touch(near, count) const  brings `count` elements into the cache
+struct Reducer {
+  HWY_INLINE void Fetch(int64_t) const {}
+  HWY_INLINE void Touch(int64_t, int64_t) const {}
+  static constexpr bool kSeparable = false;  // see separable-inl.h
+  static constexpr bool kScatters = false;   // see scatter-inl.h
+  static constexpr bool kAverages = false;   // whether it looks at Window::share
+  static constexpr bool kStreams = false;    // whether results go past the caches
+  // A reducer may presume something of its input that makes it faster:
+  //   bool Holds(near, count) const   whether it is so, of neighbouring elements
+  // Where it is not, the reducer named here does the work.
+  using Careful = void;
+  // A gradient may be had as a forward walk the other way round (see AdjointOf), by the
+  // reducer named here. That one may scale each input before any other step:
+  //   void Scale(share, &state)
+  using Adjoint = void;
+  static constexpr bool kScales = false;
+};
+
+// A reducer that looks at each tap once. Others have more passes: they offer
+//   void StartPass<kPass>(&state)                            before each but the first
+//   void AddInPass<kPass>(lanes, window, near, tap, &state)  in place of Add
+struct OnePass : Reducer {
+  static constexpr int kPasses = 1;
+};
+
+// Stands for the gradient of a reduction whose callers compose it of others.
+template <class T>
+struct NoBackward {};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace keras_pooling
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard per target

@@ -1,0 +1,14 @@
+// The instruction sets that Highway compiles for: those of the table in targets.h. To
+// be included before any Highway header.
+#ifndef KERAS_POOLING_KERNELS_SIMD_HIGHWAY_TARGETS_H_
+#define KERAS_POOLING_KERNELS_SIMD_HIGHWAY_TARGETS_H_
+
+// Three sets on x86-64; the ones between and beyond would add code, not speed.
+#define HWY_DISABLED_TARGETS                                                         \
+  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_AVX10_2 | \
+   HWY_NEON_BF16 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+
+// Highway's own checks need a library that is not there.
+#define HWY_IS_DEBUG_BUILD 0
+
+#endif  // KERAS_POOLING_KERNELS_SIMD_HIGHWAY_TARGETS_H_

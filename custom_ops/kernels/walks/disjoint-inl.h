@@ -1,0 +1,82 @@
+// Backward where no windows overlap. Included once per instruction set.
+#if defined(KERAS_POOLING_KERNELS_WALKS_DISJOINT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef KERAS_POOLING_KERNELS_WALKS_DISJOINT_INL_H_
+#undef KERAS_POOLING_KERNELS_WALKS_DISJOINT_INL_H_
+#else
+#define KERAS_POOLING_KERNELS_WALKS_DISJOINT_INL_H_
+#endif
+
+#include "kernels/walks/walk-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace keras_pooling {
+namespace HWY_NAMESPACE {
+
+// Every output writes its own taps, and zeros into the gap before the next window.
+// Visits outputs.
+struct DisjointWalk {
+  template <class R>
+  static void WalkBox(const Plan& plan, const Operands& operands, const TileView& view,
+                      const Box& box, void*) {
+    const R reducer(operands);
+    TapShare tap_share(plan);
+    ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR {
+      Row(plan, reducer, view, d, h, box.axes[2], tap_share);
+    });
+  }
+
+ private:
+  template <class R>
+  static HWY_INLINE void Row(const Plan& plan, R reducer, const TileView& view,
+                             int64_t d, int64_t h, Range row, TapShare& tap_share) {
+    const Span& sd = plan.axes[0].span(d);
+    const Span& sh = plan.axes[1].span(h);
+    const Range own_d = plan.axes[0].Owned(d);
+    const Range own_h = plan.axes[1].Owned(h);
+    for (int64_t id = own_d.begin; id < own_d.end; ++id) {
+      for (int64_t ih = own_h.begin; ih < own_h.end; ++ih) {
+        const bool row_is_read = Contains(sd, id) && Contains(sh, ih);
+        for (int64_t w = row.begin; w < row.end; ++w) {
+          const Span& sw = plan.axes[2].span(w);
+          const Window window = {0, tap_share.Of(sd, sh, sw), 0, 0, 0};
+          const Range own_w = plan.axes[2].Owned(w);
+          const int64_t out = view.out.At(d, h, w);
+          for (int64_t iw = own_w.begin; iw < own_w.end; ++iw) {
+            const bool is_read = row_is_read && Contains(sw, iw);
+            const int64_t tap =
+                TapIndex(plan, sd.first_tap + id - sd.first,
+                         sh.first_tap + ih - sh.first, sw.first_tap + iw - sw.first);
+            const int64_t in = view.in.At(id, ih, iw);
+            ForLanes<R::kLanes, 4>(
+                view.lane_begin, view.lane_end, AllLanes{view.streams},
+                [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
+                  Write<blocks.value>(reducer, lanes, window, is_read, tap, in + lane,
+                                      out + lane);
+                });
+          }
+        }
+      }
+    }
+  }
+
+  static HWY_INLINE bool Contains(const Span& span, int64_t position) {
+    return position >= span.first && position < span.first + span.count;
+  }
+
+  template <int kBlocks, class R, class Lanes>
+  static HWY_INLINE void Write(const R& reducer, Lanes lanes, const Window& window,
+                               bool is_read, int64_t tap, int64_t in, int64_t out) {
+    constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
+    KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
+      typename R::State state = reducer.Begin(lanes, window, in + b * kStep);
+      if (is_read) reducer.Add(lanes, window, out + b * kStep, tap, state);
+      reducer.Finish(lanes, window, in + b * kStep, state);
+    }
+  }
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace keras_pooling
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard per target
