@@ -89,6 +89,7 @@ class LoweredPoolOp : public XlaOpKernel {
                         static_cast<int32_t>(own.size()), own.data(), nullptr});
       if (i == ValuesInput() && own.size() == 1) {
         TF_RETURN_IF_ERROR(context->ConstantInputAsIntVector(i, &values));
+        TF_RETURN_IF_ERROR(CheckKnown(values));
         arrays.back().type = KERAS_POOLING_INT64;
         arrays.back().data = values.data();
       }
@@ -148,6 +149,16 @@ class LoweredPoolOp : public XlaOpKernel {
       if (InputRange(input, &start, &stop).ok()) return start;
     }
     return -1;
+  }
+
+  // Here nothing is unknown, which a negative number would stand for.
+  absl::Status CheckKnown(const std::vector<int64_t>& values) const {
+    for (const int64_t value : values) {
+      if (value >= 0) continue;
+      return absl::InvalidArgumentError(name() + ": sizes must not be negative. Received " +
+                                        std::to_string(value));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status UnknownSize(const xla::Shape& shape) const {

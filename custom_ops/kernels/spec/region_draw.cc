@@ -26,9 +26,10 @@ std::string CheckDraw(const RegionDraw& draw) {
   constexpr int64_t kLargest = std::numeric_limits<int32_t>::max();
   if (draw.size < 1 || draw.size > kLargest || draw.count < 1 ||
       draw.count > draw.size) {
-    return "an axis of 1 to 2147483647 elements has 1 to as many regions. Received " +
-           std::to_string(draw.size) + " elements, " + std::to_string(draw.count) +
-           " regions";
+    return "an axis of " + std::to_string(draw.size) + " elements cannot be cut into " +
+           std::to_string(draw.count) +
+           " regions: output_size must lie between 1 and the axis's size, which is at "
+           "most 2147483647 (or pooling_ratio between 1 and that size)";
   }
   if (draw.rows < 0 || draw.rows > kLargest) {
     return "rows must lie between 0 and 2147483647. Received rows=" +
