@@ -60,7 +60,7 @@ class LoweredPoolOp : public XlaOpKernel {
     SpecAttributes attributes = ReadAttributes(context);
     OP_REQUIRES_OK(context, op_.Bind(type_string(), attributes));
     AttributeWriter writer;
-    const std::string op = type_string();
+    const std::string op = type_string().substr(type_string().find('>') + 1);
     writer(kOpAttribute, &op);
     ForEachAttribute(&attributes, writer);
     attributes_ = writer.text();
