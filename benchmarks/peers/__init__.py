@@ -17,6 +17,7 @@ _OURS = sys.executable
 _THEIRS = os.fspath(_HERE.parent / ".venv-bench" / "bin" / "python")
 
 OURS = "ours"
+BEFORE = "before"  # another build of ours, if `KERAS_POOLING_BEFORE` names its Python
 COPY = "copy"  # not a rival: what the memory of this machine allows
 
 
@@ -44,6 +45,11 @@ _ONEDNN, _PLAIN = {"TF_ENABLE_ONEDNN_OPTS": "1"}, {"TF_ENABLE_ONEDNN_OPTS": "0"}
 
 PEERS = (
     Peer(OURS, "keras_pooling", "tensorflow_peer", _OURS, _COMPILED),
+    *(
+        Peer(BEFORE, "before", "tensorflow_peer", python, _COMPILED)
+        for python in [os.environ.get("KERAS_POOLING_BEFORE")]
+        if python
+    ),
     Peer("tf", "TF", "tensorflow_peer", _OURS, _ONEDNN),
     Peer("tf-eager", "TF eager", "tensorflow_peer", _OURS, _ONEDNN),
     Peer("tf-plain", "TF, no oneDNN", "tensorflow_peer", _OURS, _PLAIN),

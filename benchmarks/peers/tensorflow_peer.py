@@ -10,7 +10,7 @@ import tensorflow as tf
 from row import MODELS, Row
 
 import keras_pooling as kp
-from peers import OURS, models, prepared
+from peers import BEFORE, OURS, models, prepared
 from peers.prepared import Prepared, Unsupported
 
 VERSIONS = {
@@ -29,7 +29,7 @@ def setup(threads: int) -> None:
 
 def details(variant: str) -> dict[str, str]:
     """Tells what else a reader of the results must know."""
-    if variant != OURS:
+    if variant not in (OURS, BEFORE):
         return {}
     info = kp.build_info()
     return {key: str(info[key]) for key in ("target", "tensorflow_built")}
@@ -37,6 +37,7 @@ def details(variant: str) -> dict[str, str]:
 
 def prepare(row: Row, variant: str) -> Prepared:
     """Builds, traces and compiles a row."""
+    variant = OURS if variant == BEFORE else variant
     jit = variant == "tf-xla" or (variant == OURS and row.xla)
     if variant == OURS and jit:
         _check_custom_call()
