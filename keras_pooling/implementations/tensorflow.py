@@ -148,7 +148,7 @@ def _blending_pool(
     x: Any, windows: Windows, data_format: str, **attributes: Any
 ) -> Any:
     arguments = _window_arguments(windows, data_format == "channels_first")
-    return _op("BlendingPool")(x=x, **attributes, **arguments)
+    return _op("BlendingPool")(x=x, parameter=[], **attributes, **arguments)
 
 
 def _window_arguments(windows: Windows, channels_first: bool) -> dict[str, Any]:
@@ -270,13 +270,31 @@ def _blending_pool_gradient(op: tf.Operation, dy: Any) -> Any:
     arguments = _arguments_of(op)
     if arguments["reduction"] == b"expectation":
         return _with_nones(op, _composed_gradient(arguments, x, dy))
+    parameter = op.inputs[1 : 1 + op.get_attr("num_parameters")]
     dx = _op("BlendingPoolGrad")(
         dy=dy,
         size=_sizes(x, arguments["channels_first"]),
         saved=[] if arguments["reduction"] == b"avg" else [x, op.outputs[0]],
+        parameter=parameter,
         **arguments,
     )
-    return _with_nones(op, dx)
+    if not parameter:
+        return _with_nones(op, dx)
+    slopes = _op("BlendingPoolParameterGrad")(x=x, parameter=parameter, **arguments)
+    return _with_nones(op, dx, _summed_like(parameter[0], dy, slopes, arguments))
+
+
+def _summed_like(
+    parameter: Any, dy: Any, slopes: Any, arguments: dict[str, Any]
+) -> Any:
+    """The gradient of a parameter: one number, or one for each channel."""
+    wide = tf.float64 if dy.dtype == tf.float64 else tf.float32
+    products = tf.cast(dy, wide) * tf.cast(slopes, wide)
+    axes = list(range(len(dy.shape)))
+    if parameter.shape.num_elements() != 1:
+        axes.remove(1 if arguments["channels_first"] else axes[-1])
+    total = tf.reshape(tf.reduce_sum(products, axes), tf.shape(parameter))
+    return tf.cast(total, parameter.dtype)
 
 
 @tf.RegisterGradient("KerasPooling>BlendingPoolGrad")
@@ -284,7 +302,10 @@ def _blending_pool_grad_gradient(op: tf.Operation, ddx: Any) -> Any:
     arguments = _arguments_of(op)
     if arguments["reduction"] == b"avg":
         # dx is linear in dy, and its adjoint is the average itself.
-        return _with_nones(op, _op("BlendingPool")(x=ddx, **arguments))
+        ddy = _op("BlendingPool")(x=ddx, parameter=[], **arguments)
+        return _with_nones(op, ddy)
+    if op.get_attr("num_parameters"):
+        raise LookupError("The gradient of a learned pooling has no gradient yet.")
     dy, _, x = op.inputs[:3]
     with tf.GradientTape() as tape:
         tape.watch([dy, x])

@@ -39,12 +39,12 @@ def pick(**arguments):
 
 
 def blend(**arguments):
-    return op("blending_pool")(**{"x": X, **WINDOW, **arguments})
+    return op("blending_pool")(**{"x": X, "parameter": [], **WINDOW, **arguments})
 
 
 def blend_grad(**arguments):
     return op("blending_pool_grad")(
-        **{"dy": Y, "size": [4, 4], "saved": [], **WINDOW, **arguments}
+        **{"dy": Y, "size": [4, 4], "saved": [], "parameter": [], **WINDOW, **arguments}
     )
 
 
@@ -212,3 +212,30 @@ def test_strides_and_dilations_have_defaults():
     np.testing.assert_array_equal(
         pool(strides=[2, 2], dilations=[1, 1], padding="VALID")[0], pool()[0]
     )
+
+
+@everywhere
+@pytest.mark.parametrize("count", [1, 3], ids=["one p", "a p for each channel"])
+def test_a_parameter_learns(run, count):
+    x = np.random.default_rng(0).random((2, 5, 5, 3)) + 0.1
+    p = np.linspace(2.0, 4.0, count)
+
+    def value(p):
+        return blend(x=x, parameter=[p], reduction="gem", strides=[1, 1])
+
+    def value_and_gradient():
+        with tf.GradientTape() as tape:
+            exponent = tf.constant(p)
+            tape.watch(exponent)
+            y = value(exponent)
+        return y, tape.gradient(y, exponent)
+
+    y, gradient = run(value_and_gradient)
+    taps = np.stack([x[:, i : i + 4, j : j + 4] for i in (0, 1) for j in (0, 1)])
+    # Powers and roots, and a difference of step² error beside the rounding of y / step.
+    np.testing.assert_allclose(y, np.mean(taps**p, 0) ** (1 / p), rtol=1e-12)
+    for i in range(count):
+        step = np.zeros(count)
+        step[i] = 1e-5
+        slope = np.sum(run(lambda: value(p + step)) - run(lambda: value(p - step)))
+        np.testing.assert_allclose(gradient[i], slope / 2e-5, rtol=1e-6)

@@ -242,8 +242,8 @@ const char* KerasPoolingReductions(void) {
   for (const ReductionInfo& info : AllReductions()) {
     lines += std::string(lines.empty() ? "" : "\n") + info.name +
              (info.kind == ReductionKind::kSelects ? " selects" : " blends");
-    for (const bool flag :
-         {info.has_integers, info.draws, info.saves_values, info.has_gradient}) {
+    for (const bool flag : {info.has_integers, info.draws, info.learns,
+                            info.saves_values, info.has_gradient}) {
       lines += flag ? " 1" : " 0";
     }
   }

@@ -15,13 +15,14 @@
 namespace keras_pooling {
 
 // The ops that have kernels, outside XLA and inside.
-#define KP_OPS(X)        \
-  X("SelectingPool")     \
-  X("SelectingPoolGrad") \
-  X("SelectingPoolPick") \
-  X("BlendingPool")      \
-  X("BlendingPoolGrad")  \
-  X("TapIndices")        \
+#define KP_OPS(X)                \
+  X("SelectingPool")             \
+  X("SelectingPoolGrad")         \
+  X("SelectingPoolPick")         \
+  X("BlendingPool")              \
+  X("BlendingPoolGrad")          \
+  X("BlendingPoolParameterGrad") \
+  X("TapIndices")                \
   X("FractionalRegions")
 
 // The thread's last answer as TensorFlow's.

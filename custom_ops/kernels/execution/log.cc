@@ -16,6 +16,8 @@ const char* NameOf(Task task) {
       return "backward";
     case Task::kGatherTaps:
       return "pick";
+    case Task::kParameterGradient:
+      return "gradient of the parameter";
   }
   return "";
 }

@@ -1,6 +1,7 @@
 // Shares planes out: tiles of several planes, which are packed into scratch memory
 // where their lanes are neighbours, walked, and unpacked.
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/execution/plan_run.h"
 #include "kernels/spec/integers.h"
@@ -110,6 +111,13 @@ class ChannelsFirst {
     return RoundUp(held.positions() * lanes * operand.element_size);
   }
 
+  // The planes' own numbers, one per lane, if the reduction has one per channel.
+  int64_t ParameterBytes(int64_t lanes) const {
+    return run_.call.operands.parameters.period > 1
+               ? RoundUp(lanes * run_.element_size())
+               : 0;
+  }
+
   int64_t MostBytes(const Tiling& tiling, int64_t lanes) const {
     int64_t most = 0;
     for (int64_t index = 0; index < tiling.boxes(); ++index) {
@@ -118,7 +126,7 @@ class ChannelsFirst {
       for (const Moved& operand : operands_.all) bytes += Bytes(operand, boxes, lanes);
       most = std::max(most, bytes);
     }
-    return most + tiling.ScratchBytes(lanes);
+    return most + ParameterBytes(lanes) + tiling.ScratchBytes(lanes);
   }
 
   // Tiles of `vectors` vectors of planes, cut until they fit, or until they are no
@@ -197,8 +205,21 @@ class ChannelsFirst {
       }
     };
     move_all(false);
+    Parameters parameters = run_.call.operands.parameters;
+    if (parameters.period > 1) {
+      const int64_t size = run_.element_size();
+      const auto* const all = static_cast<const char*>(parameters.learned);
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        const int64_t channel = (plane + lane) % plan.all_channels;
+        std::memcpy(scratch + lane * size, all + channel * size,
+                    static_cast<size_t>(size));
+      }
+      parameters.learned = scratch;
+      parameters.period = lanes;
+      scratch += ParameterBytes(lanes);
+    }
     const Operands operands = {packed[kX],  packed[kY],  packed[kTaps],
-                               packed[kDy], packed[kDx], run_.call.operands.parameters};
+                               packed[kDy], packed[kDx], parameters};
     const TileView view = {
         Packed(boxes.in, lanes),
         Packed(boxes.out, lanes),

@@ -11,16 +11,17 @@ namespace keras_pooling {
 namespace {
 
 const char* NameOf(Role role) {
-  constexpr const char* kNames[] = {"x",       "dx",      "y",    "dy",
-                                    "taps",    "indices", "size", "seed",
-                                    "regions", "draw",    "edges"};
+  constexpr const char* kNames[] = {
+      "x",       "dx",   "y",    "dy",        "taps",
+      "indices", "size", "seed", "parameter", "gradient of the parameter",
+      "regions", "draw", "edges"};
   return kNames[static_cast<int>(role)];
 }
 
 bool IsAtInputs(Role role) { return role == Role::kX || role == Role::kDx; }
 bool IsAtOutputs(Role role) {
   return role == Role::kY || role == Role::kDy || role == Role::kTaps ||
-         role == Role::kIndices;
+         role == Role::kIndices || role == Role::kParameterGradient;
 }
 
 std::string Received(const Array& array) {
@@ -162,6 +163,19 @@ std::string InferPool(const BoundOp& op, const std::vector<Array>& inputs,
              " gives " + std::to_string(out) + " windows, " + NameOf(roles[0]) +
              " has " + std::to_string(told) + Received(main);
     }
+  }
+
+  // A parameter is one number, or one per channel.
+  for (size_t i = 0; i < roles.size(); ++i) {
+    if (roles[i] != Role::kParameter || !inputs[i].has_shape) continue;
+    const int64_t channels = given[spec.ChannelAxis()];
+    const Shape& shape = inputs[i].shape;
+    const int64_t count = shape.size() == 1 ? shape[0] : 1;
+    if (shape.size() <= 1 && (count == 1 || count == kUnknown || channels == kUnknown ||
+                              count == channels)) {
+      continue;
+    }
+    return "parameter must hold one number, or one per channel" + Received(inputs[i]);
   }
 
   // Every tensor over positions agrees, and has the type it must have.

@@ -34,6 +34,9 @@ std::string CheckReduction(const Op& op, Reduction reduction) {
     return std::string("reduction=\"") + info.name +
            "\" has no gradient op: its gradient is composed of other ops";
   }
+  if (op.outputs[0] == Role::kParameterGradient && !info.learns) {
+    return std::string("reduction=\"") + info.name + "\" has no parameter";
+  }
   return "";
 }
 
@@ -49,6 +52,8 @@ std::string CheckTypes(const BoundOp& op, const std::vector<Role>& roles,
       case Role::kDx:
       case Role::kY:
       case Role::kDy:
+      case Role::kParameter:
+      case Role::kParameterGradient:
         if (value_type != nullptr && type != *value_type) {
           return std::string("tensors differ in data type: ") + NameOf(*value_type) +
                  " and " + NameOf(type);
@@ -181,7 +186,9 @@ const std::vector<Op>& AllOps() {
       {"BlendingPool",
        Serves::kBlending,
        false,
-       {{Role::kX}, {Role::kRegions, When::kIfRegions}},
+       {{Role::kX},
+        {Role::kParameter, When::kIfLearns},
+        {Role::kRegions, When::kIfRegions}},
        {Role::kY},
        &InferPool,
        &RunForward},
@@ -192,10 +199,21 @@ const std::vector<Op>& AllOps() {
         {Role::kSize},
         {Role::kX, When::kIfSaves},
         {Role::kY, When::kIfSaves},
+        {Role::kParameter, When::kIfLearns},
         {Role::kRegions, When::kIfRegions}},
        {Role::kDx},
        &InferPool,
        &RunBackward},
+      // How each output changes with the parameter; callers multiply by dy and sum.
+      {"BlendingPoolParameterGrad",
+       Serves::kBlending,
+       true,
+       {{Role::kX},
+        {Role::kParameter, When::kIfLearns},
+        {Role::kRegions, When::kIfRegions}},
+       {Role::kParameterGradient},
+       &InferPool,
+       &RunParameterGradient},
       // Taps as flat indices in the image's plane.
       {"TapIndices",
        Serves::kAny,
@@ -222,6 +240,7 @@ std::vector<Role> BoundOp::InputRoles() const {
   for (const Input& input : op->inputs) {
     size_t count = 1;
     if (input.when == When::kIfDraws) count = info.draws;
+    if (input.when == When::kIfLearns) count = info.learns;
     if (input.when == When::kIfSaves) count = info.saves_values;
     if (input.when == When::kIfRegions) {
       count = spec.geometry == Geometry::kRegions ? spec.axes.size() : 0;

@@ -22,17 +22,20 @@ enum class Role {
   kDy,
   kTaps,
   kIndices,
-  kSize,     // the input's spatial sizes
-  kSeed,     // two words
-  kRegions,  // rows of edges, one tensor per spatial axis
-  kDraw,     // of regions to draw: size, count, rows
-  kEdges,    // one of kRegions, drawn
+  kSize,               // the input's spatial sizes
+  kSeed,               // two words
+  kParameter,          // one number, or one per channel
+  kParameterGradient,  // over output positions: their derivatives by it
+  kRegions,            // rows of edges, one tensor per spatial axis
+  kDraw,               // of regions to draw: size, count, rows
+  kEdges,              // one of kRegions, drawn
 };
 
 // When an op takes an input.
 enum class When {
   kAlways,
   kIfDraws,    // the reduction
+  kIfLearns,   // the reduction has a parameter
   kIfSaves,    // the reduction's gradient reads x and y
   kIfRegions,  // one for each spatial axis
 };

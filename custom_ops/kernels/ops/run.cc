@@ -91,6 +91,14 @@ std::string RunTask(Task task, const BoundOp& op, const OpShapes& shapes,
                    tensors.DataOf(Role::kTaps), tensors.DataOf(Role::kDy),
                    tensors.DataOf(Role::kDx),   {}};
   call.operands.parameters.p = op.spec.p;
+  if (const Array* parameter = tensors.Find(Role::kParameter)) {
+    const bool is_per_channel = !parameter->shape.empty() && parameter->shape[0] > 1;
+    call.operands.parameters.learned = parameter->data;
+    call.operands.parameters.period = is_per_channel ? shapes.channels : 1;
+  }
+  if (const Array* gradient = tensors.Find(Role::kParameterGradient)) {
+    call.operands.y = gradient->data;
+  }
   const std::vector<int64_t> seed = tensors.Seed();
   for (size_t i = 0; i < 2; ++i) {
     call.operands.parameters.seed[i] = static_cast<uint32_t>(seed[i]);
@@ -120,6 +128,13 @@ std::string RunGatherTaps(const BoundOp& op, const OpShapes& shapes,
                           const std::vector<Array>& inputs,
                           const std::vector<Array>& outputs, const Parallel& parallel) {
   return RunTask(Task::kGatherTaps, op, shapes, inputs, outputs, parallel);
+}
+
+std::string RunParameterGradient(const BoundOp& op, const OpShapes& shapes,
+                                 const std::vector<Array>& inputs,
+                                 const std::vector<Array>& outputs,
+                                 const Parallel& parallel) {
+  return RunTask(Task::kParameterGradient, op, shapes, inputs, outputs, parallel);
 }
 
 std::string RunTapIndices(const BoundOp& op, const OpShapes& shapes,

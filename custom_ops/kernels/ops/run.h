@@ -17,6 +17,7 @@ namespace keras_pooling {
 KP_RUN(RunForward)
 KP_RUN(RunBackward)
 KP_RUN(RunGatherTaps)
+KP_RUN(RunParameterGradient)
 KP_RUN(RunTapIndices)
 KP_RUN(RunDraw)
 #undef KP_RUN

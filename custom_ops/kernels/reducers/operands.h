@@ -14,12 +14,17 @@ enum class Task {
   kBackward,    // dy, taps → dx for selecting reductions; dy, x, y → dx for others (avg
                 // needs dy alone)
   kGatherTaps,  // x, taps → y: the tap that `taps` names, of another tensor
+  kParameterGradient,  // x → y: the output's derivative by the reduction's parameter
 };
 
 // Numbers that some reductions need.
 struct Parameters {
   double p = 2.0;             // lp
   uint32_t seed[2] = {0, 0};  // stochastic
+  // Of reductions that learn: one number in the tensors' type, or one for each of
+  // `period` lanes, where an offset's lane is its remainder.
+  const void* learned = nullptr;
+  int64_t period = 1;
 };
 
 // Each is laid out as the plan says: x and dx over input positions, y, dy and taps over

@@ -59,6 +59,8 @@ struct Reducer {
   //   void Scale(share, &state)
   using Adjoint = void;
   static constexpr bool kScales = false;
+  // A reduction that learns names the reducer of its output's derivative here.
+  using Parameter = void;
 };
 
 // A reducer that looks at each tap once. Others have more passes: they offer

@@ -10,11 +10,13 @@ namespace keras_pooling {
 
 const std::vector<ReductionInfo>& AllReductions() {
   constexpr bool kAll = true, kFloats = false;
-  constexpr bool kSeed = true, kValues = true, kNothing = false;
+  enum Needs { kNothing, kSeed, kParameter };
+  constexpr bool kValues = true;
   constexpr bool kCompiled = true, kComposed = false;
   static const auto* const infos = new std::vector<ReductionInfo>{
-#define KP_REDUCTION(Name, name, kind, types, needs, saves, gradient) \
-  {name, ReductionKind::kind, types, needs, saves, gradient},
+#define KP_REDUCTION(Name, name, kind, types, needs, saves, gradient)               \
+  {name,    ReductionKind::kind, types, needs == kSeed, needs == kParameter, saves, \
+   gradient},
 #include "kernels/spec/reductions.inc"  // NOLINT(build/include)
 #undef KP_REDUCTION
   };

@@ -25,6 +25,7 @@ struct ReductionInfo {
   ReductionKind kind;
   bool has_integers;  // whether it is defined for them
   bool draws;         // takes a seed
+  bool learns;        // takes a parameter
   bool saves_values;  // its gradient reads x and y
   bool has_gradient;  // compiled; otherwise callers compose it of others
 };

@@ -11,6 +11,7 @@
 #include "kernels/walks/gather-inl.h"
 #include "kernels/walks/reduce-inl.h"
 #include "kernels/reducers/avg-inl.h"
+#include "kernels/reducers/gem-inl.h"
 #include "kernels/reducers/lp-inl.h"
 #include "kernels/reducers/max-inl.h"
 #include "kernels/reducers/select-inl.h"
@@ -83,6 +84,11 @@ Kernel FindSelecting(const KernelRequest& request) {
 template <template <class> class ForwardOf, template <class> class BackwardOf, class T>
 Kernel FindBlending(const KernelRequest& request) {
   if (request.task == Task::kForward) return Forward<ForwardOf<T>>(request.walk);
+  if (request.task == Task::kParameterGradient) {
+    using Parameter = typename ForwardOf<T>::Parameter;
+    if constexpr (!std::is_void_v<Parameter>) return Forward<Parameter>(request.walk);
+    return {};
+  }
   if constexpr (!std::is_same_v<BackwardOf<T>, NoBackward<T>>) {
     return Backward<BackwardOf<T>>(request.walk);
   }
