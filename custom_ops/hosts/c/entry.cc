@@ -237,6 +237,14 @@ KerasPoolingStatus KerasPoolingRun(const KerasPoolingOp* op,
 void KerasPoolingSetThreads(int32_t threads) { SetOwnThreads(threads); }
 int32_t KerasPoolingThreads(void) { return OwnThreads().threads(); }
 
+const char* KerasPoolingOps(void) {
+  std::string lines;
+  for (const Op& op : AllOps()) {
+    lines += (lines.empty() ? "" : "\n") + std::string(op.name);
+  }
+  return Keep(lines);
+}
+
 const char* KerasPoolingReductions(void) {
   std::string lines;
   for (const ReductionInfo& info : AllReductions()) {

@@ -124,6 +124,9 @@ KerasPoolingRun(const KerasPoolingOp* op, const KerasPoolingArray* inputs,
 KERAS_POOLING_API void KerasPoolingSetThreads(int32_t threads);
 KERAS_POOLING_API int32_t KerasPoolingThreads(void);
 
+/* The names of the ops, a line each. */
+KERAS_POOLING_API const char* KerasPoolingOps(void);
+
 /* The reductions, a line each: name, kind (selects, blends), whether it is defined for
  * integers, draws, takes a parameter, saves x and y for its gradient, and has a
  * gradient op: "max selects 1 0 0 0 1". */

@@ -1,6 +1,7 @@
 // TensorFlow's side of the ops: tensors in, the C entry, tensors out. What an op
 // computes and what it demands of its inputs is behind that, for every host.
 #include "hosts/tensorflow/node_op.h"
+#include "hosts/tensorflow/register_kernels.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/tensor_shape.h"
 #include "tensorflow/core/util/work_sharder.h"
@@ -87,11 +88,8 @@ class PoolOp : public OpKernel {
   NodeOp op_;
 };
 
-#define KP_REGISTER(name)                                                            \
-  REGISTER_KERNEL_BUILDER(Name("KerasPooling>" name).Device(tensorflow::DEVICE_CPU), \
-                          PoolOp);
-KP_OPS(KP_REGISTER)
-#undef KP_REGISTER
+[[maybe_unused]] const bool are_registered =
+    RegisterKernels<PoolOp>(tensorflow::DEVICE_CPU);
 
 }  // namespace
 }  // namespace keras_pooling

@@ -2,6 +2,7 @@
 // only file that knows TensorFlow's compiler; a library of its own, so that a
 // TensorFlow that lacks a part of it keeps everything else.
 #include "hosts/tensorflow/node_op.h"
+#include "hosts/tensorflow/register_kernels.h"
 #include "hosts/xla/handler.h"
 #include "tensorflow/compiler/tf2xla/type_util.h"
 #include "tensorflow/compiler/tf2xla/xla_op_kernel.h"
@@ -155,8 +156,8 @@ class LoweredPoolOp : public XlaOpKernel {
   absl::Status CheckKnown(const std::vector<int64_t>& values) const {
     for (const int64_t value : values) {
       if (value >= 0) continue;
-      return absl::InvalidArgumentError(name() + ": sizes must not be negative. Received " +
-                                        std::to_string(value));
+      return absl::InvalidArgumentError(
+          name() + ": sizes must not be negative. Received " + std::to_string(value));
     }
     return absl::OkStatus();
   }
@@ -179,11 +180,8 @@ class LoweredPoolOp : public XlaOpKernel {
 
 // Not REGISTER_XLA_OP, whose list is read once: too early where a TensorFlow op ran
 // before this library was loaded.
-#define KP_REGISTER(name)                                                   \
-  REGISTER_KERNEL_BUILDER(Name("KerasPooling>" name).Device("XLA_CPU_JIT"), \
-                          LoweredPoolOp);
-KP_OPS(KP_REGISTER)
-#undef KP_REGISTER
+[[maybe_unused]] const bool are_registered =
+    RegisterKernels<LoweredPoolOp>("XLA_CPU_JIT");
 
 XLA_FFI_REGISTER_HANDLER(xla::ffi::GetXlaFfiApi(), kCallTarget, "Host",
                          KerasPoolingXlaHandler);

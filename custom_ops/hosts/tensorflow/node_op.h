@@ -14,17 +14,6 @@
 
 namespace keras_pooling {
 
-// The ops that have kernels, outside XLA and inside.
-#define KP_OPS(X)                \
-  X("SelectingPool")             \
-  X("SelectingPoolGrad")         \
-  X("SelectingPoolPick")         \
-  X("BlendingPool")              \
-  X("BlendingPoolGrad")          \
-  X("BlendingPoolParameterGrad") \
-  X("TapIndices")                \
-  X("FractionalRegions")
-
 // The thread's last answer as TensorFlow's.
 inline absl::Status StatusOf(KerasPoolingStatus status) {
   const char* const message = KerasPoolingMessage();
