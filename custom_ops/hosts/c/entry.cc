@@ -44,9 +44,9 @@ KerasPoolingStatus Protect(const Fn& fn) {
   try {
     return fn();
   } catch (const std::bad_alloc&) {
-    return Answer({Code::kOutOfMemory, "keras_pooling: out of memory"});
+    return Answer({Code::kOutOfMemory, "out of memory"});  // too short to need any
   } catch (...) {
-    return Answer({Code::kInternal, "keras_pooling: internal error"});
+    return Answer({Code::kInternal, "internal error"});
   }
 }
 
@@ -109,13 +109,15 @@ class AttributeSetter {
   std::string error_;
 };
 
-// Returns what is wrong, or "".
-std::string ReadArrays(const KerasPoolingArray* arrays, int32_t count, bool is_inferred,
-                       std::vector<Array>* to) {
-  if (count < 0 || (count > 0 && arrays == nullptr)) return "null arrays";
+// `kind` is "input" or "output". Returns what is wrong, or "".
+std::string ReadArrays(const char* kind, const KerasPoolingArray* arrays, int32_t count,
+                       bool is_inferred, std::vector<Array>* to) {
+  if (count < 0 || (count > 0 && arrays == nullptr)) {
+    return std::string("null ") + kind + "s, or a count of " + std::to_string(count);
+  }
   for (int32_t i = 0; i < count; ++i) {
     const KerasPoolingArray& array = arrays[i];
-    const std::string name = "array " + std::to_string(i);
+    const std::string name = std::string(kind) + " " + std::to_string(i);
     const bool has_type = array.type >= 0 || !is_inferred;
     if (has_type && (array.type < 0 || array.type >= kElementTypes)) {
       return name + " has the unknown type " + std::to_string(array.type);
@@ -195,7 +197,7 @@ KerasPoolingStatus KerasPoolingInfer(const KerasPoolingOp* op,
   return Protect([&] {
     if (op == nullptr) return Invalid("null op");
     std::vector<Array> arrays;
-    const std::string error = ReadArrays(inputs, input_count, true, &arrays);
+    const std::string error = ReadArrays("input", inputs, input_count, true, &arrays);
     if (!error.empty()) return Invalid(error);
     if (output_count < 0 || (output_count > 0 && outputs == nullptr) ||
         static_cast<size_t>(output_count) > op->op.op->outputs.size()) {
@@ -223,8 +225,8 @@ KerasPoolingStatus KerasPoolingRun(const KerasPoolingOp* op,
     if (op == nullptr) return Invalid("null op");
     std::vector<Array> in;
     std::vector<Array> out;
-    std::string error = ReadArrays(inputs, input_count, false, &in);
-    if (error.empty()) error = ReadArrays(outputs, output_count, false, &out);
+    std::string error = ReadArrays("input", inputs, input_count, false, &in);
+    if (error.empty()) error = ReadArrays("output", outputs, output_count, false, &out);
     if (!error.empty()) return Invalid(error);
     if (parallel == nullptr) return Answer(RunOp(op->op, in, out, OwnThreads()));
     if (parallel->run == nullptr || parallel->threads < 1) {
