@@ -19,9 +19,16 @@ std::string& LastMessage() {
   return message;
 }
 
-const char* Keep(const std::string& text) {
+// The text that `make` gives, until the thread's next call, or `otherwise` where memory
+// is short.
+template <class Make>
+const char* Keep(const Make& make, const char* otherwise) {
   thread_local std::string kept;
-  kept = text;
+  try {
+    kept = make();
+  } catch (const std::bad_alloc&) {
+    return otherwise;
+  }
   return kept.c_str();
 }
 
@@ -230,7 +237,9 @@ KerasPoolingStatus KerasPoolingRun(const KerasPoolingOp* op,
     if (!error.empty()) return Invalid(error);
     if (parallel == nullptr) return Answer(RunOp(op->op, in, out, OwnThreads()));
     if (parallel->run == nullptr || parallel->threads < 1) {
-      return Invalid("parallel needs a function and at least one thread");
+      return Invalid("parallel needs a function and at least one thread. Received " +
+                     std::to_string(parallel->threads) + " threads" +
+                     (parallel->run == nullptr ? ", no function" : ""));
     }
     return Answer(RunOp(op->op, in, out, LentThreads(*parallel)));
   });
@@ -240,35 +249,45 @@ void KerasPoolingSetThreads(int32_t threads) { SetOwnThreads(threads); }
 int32_t KerasPoolingThreads(void) { return OwnThreads().threads(); }
 
 const char* KerasPoolingReductions(void) {
-  std::string lines;
-  for (const ReductionInfo& info : AllReductions()) {
-    lines += std::string(lines.empty() ? "" : "\n") + info.name +
-             (info.kind == ReductionKind::kSelects ? " selects" : " blends");
-    for (const bool flag :
-         {info.has_integers, info.draws, info.saves_values, info.has_gradient}) {
-      lines += flag ? " 1" : " 0";
+  const auto lines = [] {
+    std::string text;
+    for (const ReductionInfo& info : AllReductions()) {
+      text += std::string(text.empty() ? "" : "\n") + info.name +
+              (info.kind == ReductionKind::kSelects ? " selects" : " blends");
+      for (const bool flag :
+           {info.has_integers, info.draws, info.saves_values, info.has_gradient}) {
+        text += flag ? " 1" : " 0";
+      }
     }
-  }
-  return Keep(lines);
+    return text;
+  };
+  return Keep(lines, "");
 }
 
 const char* KerasPoolingTarget(void) {
-  const Target* target = ActiveTarget();
-  return target == nullptr ? "" : target->name;
+  const auto name = [] {
+    const Target* target = ActiveTarget();
+    return target == nullptr ? "" : target->name;
+  };
+  return Keep(name, "");
 }
 
 const char* KerasPoolingTargets(void) {
-  std::string names;
-  for (const std::string& name : SupportedTargets()) {
-    names += (names.empty() ? "" : ",") + name;
-  }
-  return Keep(names);
+  const auto names = [] {
+    std::string text;
+    for (const std::string& name : SupportedTargets()) {
+      text += (text.empty() ? "" : ",") + name;
+    }
+    return text;
+  };
+  return Keep(names, "");
 }
 
-const char* KerasPoolingTargetError(void) { return Keep(TargetError()); }
+const char* KerasPoolingTargetError(void) { return Keep(TargetError, "out of memory"); }
 
 const char* KerasPoolingForceTarget(const char* name) {
-  return Keep(ForceTarget(name == nullptr ? "" : name));
+  return Keep([&] { return ForceTarget(name == nullptr ? "" : name); },
+              "out of memory");
 }
 
 }  // extern "C"
