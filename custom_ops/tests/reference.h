@@ -1,5 +1,5 @@
 // Pooling as its definition reads, one tap at a time: what the tests compare with.
-// TapShare no code with the kernels beyond PoolSpec.
+// Shares no code with the kernels beyond PoolSpec.
 #ifndef KERAS_POOLING_TESTS_REFERENCE_H_
 #define KERAS_POOLING_TESTS_REFERENCE_H_
 
@@ -85,6 +85,21 @@ inline BruteAxis SlidingAxis(const PoolSpec& spec, const AxisSpec& axis_spec,
   return axis;
 }
 
+// Regions between edges, each of which may reach into the next by one.
+inline BruteAxis RegionAxis(const std::vector<int64_t>& edges, bool overlapping) {
+  BruteAxis axis = {edges.back(), 0, {}};
+  for (size_t o = 1; o < edges.size(); ++o) {
+    BruteWindow window;
+    for (int64_t p = edges[o - 1]; p < edges[o] + overlapping && p < axis.in; ++p) {
+      window.taps.push_back({p - edges[o - 1], p});
+    }
+    window.divisor = static_cast<int64_t>(window.taps.size());
+    axis.max_taps = std::max(axis.max_taps, window.divisor);
+    axis.windows.push_back(window);
+  }
+  return axis;
+}
+
 inline BruteAxis MakeBruteAxis(const PoolSpec& spec, int axis, int64_t in) {
   const AxisSpec& s = spec.axes[static_cast<size_t>(axis)];
   if (spec.geometry == Geometry::kSliding) return SlidingAxis(spec, s, in);
@@ -100,46 +115,78 @@ struct TapVisit {
   double divisor;
 };
 
+// Edges of regions: for each row of each axis.
+using EdgeRows = std::vector<std::vector<std::vector<int64_t>>>;
+
 // A whole call.
 class Reference {
  public:
   Reference(const PoolSpec& spec, int64_t batch, int64_t channels,
-            const std::vector<int64_t>& sizes)
-      : spec_(spec), batch_(batch), channels_(channels), axes_(kMaxRank) {
-    for (int i = 0; i < spec.rank(); ++i) {
-      axes_[static_cast<size_t>(kMaxRank - spec.rank() + i)] =
-          MakeBruteAxis(spec, i, sizes[static_cast<size_t>(i)]);
+            const std::vector<int64_t>& sizes, const EdgeRows& edges = {})
+      : spec_(spec), batch_(batch), channels_(channels) {
+    const size_t rows = edges.empty() ? 1 : edges.front().size();
+    const bool has_planes = batch * channels > 0;  // or regions may have no rows
+    for (size_t row = 0; has_planes && row < rows; ++row) {
+      Axes axes(kMaxRank);
+      for (int i = 0; i < spec.rank(); ++i) {
+        const auto at = static_cast<size_t>(i);
+        axes[static_cast<size_t>(kMaxRank - spec.rank()) + at] =
+            edges.empty() ? MakeBruteAxis(spec, i, sizes[at])
+                          : RegionAxis(edges[at][row], spec.overlapping);
+      }
+      rows_.push_back(axes);
     }
   }
 
   bool has_empty_window() const {
-    return std::any_of(axes_.begin(), axes_.end(), [](const BruteAxis& axis) {
+    const auto is_empty = [](const BruteAxis& axis) {
       return axis.windows.empty() || axis.has_empty_window();
+    };
+    return std::any_of(rows_.begin(), rows_.end(), [&](const Axes& axes) {
+      return std::any_of(axes.begin(), axes.end(), is_empty);
     });
   }
+  // Of any window; without planes there is none.
   int64_t max_taps() const {
-    return axes_[0].max_taps * axes_[1].max_taps * axes_[2].max_taps;
+    int64_t most = 1;
+    for (const Axes& axes : rows_) {
+      most = std::max(most, axes[0].max_taps * axes[1].max_taps * axes[2].max_taps);
+    }
+    return most;
   }
-  int64_t inputs() const { return batch_ * channels_ * in_plane(); }
-  int64_t outputs() const { return batch_ * channels_ * out_plane(); }
+  int64_t inputs() const { return rows_.empty() ? 0 : planes() * InPlane(rows_[0]); }
+  int64_t outputs() const { return rows_.empty() ? 0 : planes() * OutPlane(rows_[0]); }
 
   // Visits each window's taps in scan order.
   template <class Visit>
   void ForEachTap(const Visit& visit) const {
-    for (int64_t plane = 0; plane < batch_ * channels_; ++plane) {
-      for (int64_t place = 0; place < out_plane(); ++place) {
-        VisitWindow(plane, place, visit);
+    if (rows_.empty()) return;
+    for (int64_t plane = 0; plane < planes(); ++plane) {
+      for (int64_t place = 0; place < OutPlane(rows_[0]); ++place) {
+        VisitWindow(AxesOf(plane), plane, place, visit);
       }
     }
   }
 
  private:
+  using Axes = std::vector<BruteAxis>;
+
   static int64_t Count(const BruteAxis& axis) {
     return static_cast<int64_t>(axis.windows.size());
   }
-  int64_t in_plane() const { return axes_[0].in * axes_[1].in * axes_[2].in; }
-  int64_t out_plane() const {
-    return Count(axes_[0]) * Count(axes_[1]) * Count(axes_[2]);
+  static int64_t InPlane(const Axes& axes) {
+    return axes[0].in * axes[1].in * axes[2].in;
+  }
+  static int64_t OutPlane(const Axes& axes) {
+    return Count(axes[0]) * Count(axes[1]) * Count(axes[2]);
+  }
+  int64_t planes() const { return batch_ * channels_; }
+
+  // One row serves all planes, or each image has one, or each plane.
+  const Axes& AxesOf(int64_t plane) const {
+    const auto rows = static_cast<int64_t>(rows_.size());
+    const int64_t row = rows == 1 ? 0 : rows == batch_ ? plane / channels_ : plane;
+    return rows_[static_cast<size_t>(row)];
   }
 
   int64_t Offset(int64_t plane, int64_t place, int64_t plane_size) const {
@@ -148,13 +195,14 @@ class Reference {
   }
 
   template <class Visit>
-  void VisitWindow(int64_t plane, int64_t place, const Visit& visit) const {
+  void VisitWindow(const Axes& axes, int64_t plane, int64_t place,
+                   const Visit& visit) const {
     const auto window = [](const BruteAxis& axis, int64_t o) -> const BruteWindow& {
       return axis.windows[static_cast<size_t>(o % Count(axis))];
     };
-    const BruteWindow& w = window(axes_[2], place);
-    const BruteWindow& h = window(axes_[1], place / Count(axes_[2]));
-    const BruteWindow& d = window(axes_[0], place / Count(axes_[2]) / Count(axes_[1]));
+    const BruteWindow& w = window(axes[2], place);
+    const BruteWindow& h = window(axes[1], place / Count(axes[2]));
+    const BruteWindow& d = window(axes[0], place / Count(axes[2]) / Count(axes[1]));
     const double divisor = spec_.divisor_override != 0.0
                                ? spec_.divisor_override
                                : static_cast<double>(d.divisor * h.divisor * w.divisor);
@@ -162,11 +210,11 @@ class Reference {
       for (const WindowTap& th : h.taps) {
         for (const WindowTap& tw : w.taps) {
           const int64_t at =
-              (td.position * axes_[1].in + th.position) * axes_[2].in + tw.position;
+              (td.position * axes[1].in + th.position) * axes[2].in + tw.position;
           const int64_t tap =
-              (td.tap * axes_[1].max_taps + th.tap) * axes_[2].max_taps + tw.tap;
-          visit(TapVisit{Offset(plane, place, out_plane()),
-                         Offset(plane, at, in_plane()), tap, at, divisor});
+              (td.tap * axes[1].max_taps + th.tap) * axes[2].max_taps + tw.tap;
+          visit(TapVisit{Offset(plane, place, OutPlane(axes)),
+                         Offset(plane, at, InPlane(axes)), tap, at, divisor});
         }
       }
     }
@@ -175,7 +223,7 @@ class Reference {
   PoolSpec spec_;
   int64_t batch_;
   int64_t channels_;
-  std::vector<BruteAxis> axes_;
+  std::vector<Axes> rows_;  // of regions; one for other windows
 };
 
 // A sum with what bounds its rounding error.

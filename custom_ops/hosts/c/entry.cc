@@ -19,9 +19,16 @@ std::string& LastMessage() {
   return message;
 }
 
-const char* Keep(const std::string& text) {
+// The text that `make` gives, until the thread's next call, or `otherwise` where memory
+// is short.
+template <class Make>
+const char* Keep(const Make& make, const char* otherwise) {
   thread_local std::string kept;
-  kept = text;
+  try {
+    kept = make();
+  } catch (const std::bad_alloc&) {
+    return otherwise;
+  }
   return kept.c_str();
 }
 
@@ -44,9 +51,9 @@ KerasPoolingStatus Protect(const Fn& fn) {
   try {
     return fn();
   } catch (const std::bad_alloc&) {
-    return Answer({Code::kOutOfMemory, "keras_pooling: out of memory"});
+    return Answer({Code::kOutOfMemory, "out of memory"});  // too short to need any
   } catch (...) {
-    return Answer({Code::kInternal, "keras_pooling: internal error"});
+    return Answer({Code::kInternal, "internal error"});
   }
 }
 
@@ -109,13 +116,15 @@ class AttributeSetter {
   std::string error_;
 };
 
-// Returns what is wrong, or "".
-std::string ReadArrays(const KerasPoolingArray* arrays, int32_t count, bool is_inferred,
-                       std::vector<Array>* to) {
-  if (count < 0 || (count > 0 && arrays == nullptr)) return "null arrays";
+// `kind` is "input" or "output". Returns what is wrong, or "".
+std::string ReadArrays(const char* kind, const KerasPoolingArray* arrays, int32_t count,
+                       bool is_inferred, std::vector<Array>* to) {
+  if (count < 0 || (count > 0 && arrays == nullptr)) {
+    return std::string("null ") + kind + "s, or a count of " + std::to_string(count);
+  }
   for (int32_t i = 0; i < count; ++i) {
     const KerasPoolingArray& array = arrays[i];
-    const std::string name = "array " + std::to_string(i);
+    const std::string name = std::string(kind) + " " + std::to_string(i);
     const bool has_type = array.type >= 0 || !is_inferred;
     if (has_type && (array.type < 0 || array.type >= kElementTypes)) {
       return name + " has the unknown type " + std::to_string(array.type);
@@ -195,7 +204,7 @@ KerasPoolingStatus KerasPoolingInfer(const KerasPoolingOp* op,
   return Protect([&] {
     if (op == nullptr) return Invalid("null op");
     std::vector<Array> arrays;
-    const std::string error = ReadArrays(inputs, input_count, true, &arrays);
+    const std::string error = ReadArrays("input", inputs, input_count, true, &arrays);
     if (!error.empty()) return Invalid(error);
     if (output_count < 0 || (output_count > 0 && outputs == nullptr) ||
         static_cast<size_t>(output_count) > op->op.op->outputs.size()) {
@@ -223,12 +232,14 @@ KerasPoolingStatus KerasPoolingRun(const KerasPoolingOp* op,
     if (op == nullptr) return Invalid("null op");
     std::vector<Array> in;
     std::vector<Array> out;
-    std::string error = ReadArrays(inputs, input_count, false, &in);
-    if (error.empty()) error = ReadArrays(outputs, output_count, false, &out);
+    std::string error = ReadArrays("input", inputs, input_count, false, &in);
+    if (error.empty()) error = ReadArrays("output", outputs, output_count, false, &out);
     if (!error.empty()) return Invalid(error);
     if (parallel == nullptr) return Answer(RunOp(op->op, in, out, OwnThreads()));
     if (parallel->run == nullptr || parallel->threads < 1) {
-      return Invalid("parallel needs a function and at least one thread");
+      return Invalid("parallel needs a function and at least one thread. Received " +
+                     std::to_string(parallel->threads) + " threads" +
+                     (parallel->run == nullptr ? ", no function" : ""));
     }
     return Answer(RunOp(op->op, in, out, LentThreads(*parallel)));
   });
@@ -238,43 +249,56 @@ void KerasPoolingSetThreads(int32_t threads) { SetOwnThreads(threads); }
 int32_t KerasPoolingThreads(void) { return OwnThreads().threads(); }
 
 const char* KerasPoolingOps(void) {
-  std::string lines;
-  for (const Op& op : AllOps()) {
-    lines += (lines.empty() ? "" : "\n") + std::string(op.name);
-  }
-  return Keep(lines);
+  const auto lines = [] {
+    std::string text;
+    for (const Op& op : AllOps()) {
+      text += (text.empty() ? "" : "\n") + std::string(op.name);
+    }
+    return text;
+  };
+  return Keep(lines, "");
 }
 
 const char* KerasPoolingReductions(void) {
-  std::string lines;
-  for (const ReductionInfo& info : AllReductions()) {
-    lines += std::string(lines.empty() ? "" : "\n") + info.name +
-             (info.kind == ReductionKind::kSelects ? " selects" : " blends");
-    for (const bool flag : {info.has_integers, info.draws, info.learns,
-                            info.saves_values, info.has_gradient}) {
-      lines += flag ? " 1" : " 0";
+  const auto lines = [] {
+    std::string text;
+    for (const ReductionInfo& info : AllReductions()) {
+      text += std::string(text.empty() ? "" : "\n") + info.name +
+              (info.kind == ReductionKind::kSelects ? " selects" : " blends");
+      for (const bool flag : {info.has_integers, info.draws, info.learns,
+                              info.saves_values, info.has_gradient}) {
+        text += flag ? " 1" : " 0";
+      }
     }
-  }
-  return Keep(lines);
+    return text;
+  };
+  return Keep(lines, "");
 }
 
 const char* KerasPoolingTarget(void) {
-  const Target* target = ActiveTarget();
-  return target == nullptr ? "" : target->name;
+  const auto name = [] {
+    const Target* target = ActiveTarget();
+    return target == nullptr ? "" : target->name;
+  };
+  return Keep(name, "");
 }
 
 const char* KerasPoolingTargets(void) {
-  std::string names;
-  for (const std::string& name : SupportedTargets()) {
-    names += (names.empty() ? "" : ",") + name;
-  }
-  return Keep(names);
+  const auto names = [] {
+    std::string text;
+    for (const std::string& name : SupportedTargets()) {
+      text += (text.empty() ? "" : ",") + name;
+    }
+    return text;
+  };
+  return Keep(names, "");
 }
 
-const char* KerasPoolingTargetError(void) { return Keep(TargetError()); }
+const char* KerasPoolingTargetError(void) { return Keep(TargetError, "out of memory"); }
 
 const char* KerasPoolingForceTarget(const char* name) {
-  return Keep(ForceTarget(name == nullptr ? "" : name));
+  return Keep([&] { return ForceTarget(name == nullptr ? "" : name); },
+              "out of memory");
 }
 
 }  // extern "C"

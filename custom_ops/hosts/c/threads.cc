@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <new>
 #include <system_error>
 #include <thread>
 
@@ -94,7 +95,9 @@ class Own : public Parallel {
 };
 
 Own& TheOwn() {
-  static Own& own = *new Own();  // outlives whoever pools while the process ends
+  // Outlives whoever pools while the process ends, and is there without memory.
+  alignas(Own) static unsigned char place[sizeof(Own)];
+  static Own& own = *new (place) Own();
   return own;
 }
 

@@ -12,6 +12,9 @@ namespace {
 // Where windows are so large that their tiles cannot stay in the cache.
 constexpr int64_t kMostTileBytes = int64_t{16} << 20;
 
+// Where a single window is so large that no memory should be asked for its tile.
+constexpr int64_t kMostScratchBytes = int64_t{256} << 20;
+
 // How scratch memory that holds the box is addressed by positions of the whole.
 Strides Packed(const Box& box, int64_t lanes) {
   Strides strides = {0, {0, 0, lanes}};
@@ -56,6 +59,8 @@ class ChannelsFirst {
                                        !operands_.all[i].is_written, tiles_.lanes);
     }
   }
+
+  bool fits_memory() const { return tiles_.scratch_bytes <= kMostScratchBytes; }
 
   void ShareOut() const {
     run_.parallel.For(Units(tiles_),
@@ -249,6 +254,17 @@ class ChannelsFirst {
 
 }  // namespace
 
-void ShareChannelsFirst(const PlanRun& run) { ChannelsFirst(run).ShareOut(); }
+void ShareChannelsFirst(const PlanRun& run) {
+  const ChannelsFirst planes(run);
+  if (planes.fits_memory()) return planes.ShareOut();
+  // Planes as images of one channel, walked where they lie: slow, one lane each.
+  Plan plan = run.plan;
+  const int64_t first = plan.images.begin * plan.all_channels + plan.channels.begin;
+  plan.images = {first, first + run.plan.planes()};
+  plan.channels = {0, 1};
+  plan.all_channels = 1;
+  plan.channels_first = false;
+  ShareChannelsLast({run.call, plan, run.parallel, run.target, run.walk, run.kernel});
+}
 
 }  // namespace keras_pooling

@@ -34,6 +34,14 @@ bool MayBeIntegers(const Array& array) {
          array.type == ElementType::kInt32;
 }
 
+// Whether there are values to read. Where shapes are inferred, data of an unknown type
+// or shape is not.
+bool HasValues(const Array& array) {
+  const Shape& shape = array.shape;
+  return array.data != nullptr && array.has_type && array.has_shape &&
+         std::find(shape.begin(), shape.end(), kUnknown) == shape.end();
+}
+
 // A vector of `count` integers; `what` says what they are.
 std::string CheckIntegers(Role role, const Array& array, int64_t count,
                           const std::string& what) {
@@ -79,7 +87,7 @@ std::string ReadSize(const Array& array, int64_t least, Shape* sizes) {
   const std::string error = CheckIntegers(
       Role::kSize, array, rank,
       "the input's " + std::to_string(rank) + " spatial size" + (rank > 1 ? "s" : ""));
-  if (!error.empty() || array.data == nullptr) return error;
+  if (!error.empty() || !HasValues(array)) return error;
   *sizes = IntegersOf(array);
   if (*std::min_element(sizes->begin(), sizes->end()) >= least) return "";
   return "size must not be negative. Received size=" + ListText(*sizes);
@@ -213,7 +221,7 @@ std::string InferEdges(const BoundOp& op, const std::vector<Array>& inputs,
   }
   if (!error.empty()) return error;
   Shape edges = {kUnknown, kUnknown};
-  if (inputs[1].data != nullptr) {
+  if (HasValues(inputs[1])) {
     const std::vector<int64_t> values = IntegersOf(inputs[1]);
     // In a graph some may be unknown; where the op runs, all tensors have data.
     const bool is_graph = inputs[0].data == nullptr;

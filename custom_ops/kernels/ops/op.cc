@@ -86,6 +86,13 @@ std::string CheckTypes(const BoundOp& op, const std::vector<Role>& roles,
   return "";
 }
 
+// "input 1 of shape (2, 3)"
+std::string NameOf(const char* kind, const std::vector<Array>& arrays,
+                   const Array& array) {
+  return std::string(kind) + " " + std::to_string(&array - arrays.data()) +
+         " of shape " + ListText(array.shape);
+}
+
 std::string CheckInputs(const BoundOp& op, const std::vector<Array>& inputs) {
   const std::vector<Role> roles = op.InputRoles();
   if (inputs.size() != roles.size()) {
@@ -94,23 +101,23 @@ std::string CheckInputs(const BoundOp& op, const std::vector<Array>& inputs) {
   }
   for (const Array& array : inputs) {
     for (const int64_t size : array.shape) {
-      if (size < kUnknown) return "a shape of " + ListText(array.shape) + " is none";
+      if (size < kUnknown) return NameOf("input", inputs, array) + " cannot be";
     }
   }
   return CheckTypes(op, roles, inputs, inputs[0].has_type ? &inputs[0].type : nullptr);
 }
 
-// Where a call runs, everything is known.
-std::string CheckKnown(const std::vector<Array>& arrays) {
+// Where a call runs, everything is known. `kind` is "input" or "output".
+std::string CheckKnown(const char* kind, const std::vector<Array>& arrays) {
   for (const Array& array : arrays) {
     int64_t count = 1;
     bool is_known = array.has_shape;
     for (const int64_t size : array.shape) {
       is_known &= size >= 0 && !__builtin_mul_overflow(count, size, &count);
     }
-    if (!is_known) return "a tensor of shape " + ListText(array.shape) + " cannot be";
+    if (!is_known) return NameOf(kind, arrays, array) + " cannot be";
     if (array.data == nullptr && count > 0) {
-      return "a tensor of shape " + ListText(array.shape) + " has no data";
+      return NameOf(kind, arrays, array) + " has no data";
     }
   }
   return "";
@@ -118,8 +125,8 @@ std::string CheckKnown(const std::vector<Array>& arrays) {
 
 std::string TryRun(const BoundOp& op, const std::vector<Array>& inputs,
                    const std::vector<Array>& outputs, const Parallel& parallel) {
-  std::string error = CheckKnown(inputs);
-  if (error.empty()) error = CheckKnown(outputs);
+  std::string error = CheckKnown("input", inputs);
+  if (error.empty()) error = CheckKnown("output", outputs);
   OpShapes shapes;
   if (error.empty()) error = CheckInputs(op, inputs);
   if (error.empty()) error = op.op->infer(op, inputs, &shapes);
@@ -141,6 +148,14 @@ std::string TryRun(const BoundOp& op, const std::vector<Array>& inputs,
   return op.op->run(op, shapes, inputs, outputs, Guarded(parallel));
 }
 
+Status OutOfMemory(const char* name) {
+  try {
+    return {Code::kOutOfMemory, name + std::string(": out of memory")};
+  } catch (const std::bad_alloc&) {
+    return {Code::kOutOfMemory, "out of memory"};  // too short to need any
+  }
+}
+
 // What `fn` returns, or throws, as a status.
 template <class Fn>
 Status Protect(const char* name, const Fn& fn) {
@@ -149,7 +164,7 @@ Status Protect(const char* name, const Fn& fn) {
     if (error.empty()) return {};
     return {Code::kInvalidArgument, name + (": " + error)};
   } catch (const std::bad_alloc&) {
-    return {Code::kOutOfMemory, name + std::string(": out of memory")};
+    return OutOfMemory(name);
   } catch (const std::exception& error) {
     return {Code::kInternal, name + (": " + std::string(error.what()))};
   }
@@ -261,6 +276,10 @@ Status BindOp(std::string_view name, const SpecAttributes& attributes, BoundOp* 
   op->op = &*found;
   return Protect(found->name, [&]() -> std::string {
     if (found->serves == Serves::kNoWindows) {
+      if (attributes.axis < 0 || attributes.axis >= kMaxRank) {
+        return "axis must lie between 0 and 2. Received axis=" +
+               std::to_string(attributes.axis);
+      }
       op->spec.axis = attributes.axis;
       op->spec.pseudo_random = attributes.pseudo_random;
       return "";
