@@ -7,6 +7,7 @@ greatest of each row, then the first greatest of those, is the first in row-majo
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from keras import ops
 
 from keras_pooling.arguments import Windows
+from keras_pooling.implementations.portable import native
 from keras_pooling.implementations.portable.random import fractional_regions, uniform
 from keras_pooling.implementations.portable.spans import (
     Spans,
@@ -26,6 +28,7 @@ from keras_pooling.implementations.portable.spans import (
     spans_of,
     spatial_axes,
 )
+from keras_pooling.windows import AdaptiveWindows, SlidingWindows
 
 __all__ = ["avg_pool", "fractional_regions", "lp_pool", "max_pool", "stochastic_pool"]
 
@@ -34,6 +37,11 @@ def max_pool(
     x: Any, windows: Windows, data_format: str, return_indices: bool = False
 ) -> Any:
     """Greatest tap of each window: the first NaN, else the first greatest."""
+    if not return_indices:
+        wide = x if _are_apart(windows) else _widened(x)
+        y = native.pool("max", wide, windows, data_format)
+        if y is not None:
+            return ops.cast(y, x.dtype)
 
     def pool(x: Any, data_format: str) -> Any:
         axes = spatial_axes(windows, data_format)
@@ -57,6 +65,10 @@ def avg_pool(
     divisor_override: int | None = None,
 ) -> Any:
     """Sum of each window's taps over their number; halves are summed in float32."""
+    if divisor_override is None and not count_include_pad:
+        y = native.pool("average", _widened(x), windows, data_format)
+        if y is not None:
+            return ops.cast(y, x.dtype)
 
     def pool(x: Any, data_format: str) -> Any:
         total, counts = _sum(_widened(x), windows, data_format, count_include_pad)
@@ -108,6 +120,13 @@ def _by_rows(pool: Callable, x: Any, windows: Windows, data_format: str) -> Any:
     return keras.tree.map_structure(restore, outputs)
 
 
+def _are_apart(windows: Windows) -> bool:
+    """Whether no element is in two windows, so that its gradient is no sum."""
+    if not isinstance(windows, SlidingWindows):
+        return isinstance(windows, AdaptiveWindows) and set(windows.output_size) == {1}
+    return all(map(operator.ge, windows.strides, windows.extents))
+
+
 def _widened(x: Any) -> Any:
     dtype = keras.backend.standardize_dtype(x.dtype)
     return ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x
@@ -123,6 +142,8 @@ def _sum(
         if spans.narrow:
             first, *others = slices(x, axis, spans)
             x = sum(others, start=first)
+        elif spans.whole:
+            x = ops.sum(x, axis=axis, keepdims=True)
         else:
             taps, inside = gather(x, axis, spans)
             x = ops.sum(ops.where(inside, taps, 0), axis=axis + 1)
