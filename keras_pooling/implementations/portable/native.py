@@ -1,13 +1,14 @@
 """The backend's own pooling, where it gives what ours would; knows none of our ways.
 
 What may differ: with NaN in a window the backend's own rule holds. TensorFlow on a CPU
-gives the lowest finite number for a window of -inf alone. Where zeros of both signs are
-the greatest of a whole plane, either may come.
+gives the lowest finite number for a window of -inf alone. Where the greatest are zeros of
+both signs, either may come of a whole plane, and of padded windows under JAX.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -27,17 +28,36 @@ from keras_pooling.windows import AdaptiveWindows, SlidingWindows
 _WIDEST = 64
 
 
-def pool(kind: str, x: Any, windows: Windows, data_format: str) -> Any:
-    """`"max"` or `"average"` by the backend; None where that does not serve."""
+def pool(
+    kind: str, x: Any, windows: Windows, data_format: str, composed: Callable
+) -> Any:
+    """Pools by the backend's own function where that serves, else by ours.
+
+    Args:
+        kind: `"max"` or `"average"`, the latter over the taps inside the input.
+        x: tensor.
+        windows: where the windows fall.
+        data_format: `"channels_last"` or `"channels_first"`.
+        composed: pools `x` as `keras.ops` are composed here.
+    """
     named = serves(kind, x, windows, data_format)
     if named is None:
-        return None
+        return composed(x)
     if named == "global":
         axes = tuple(spatial_axes(windows, data_format))
-        if kind == "average":
-            return ops.mean(x, axes, keepdims=True)
-        return _global_max(x, axes, data_format)
-    return _sliding(kind, x, windows, named, data_format)
+        if kind == "max":
+            return _global_max(x, axes, data_format)
+        return ops.cast(ops.mean(widened(x), axes, keepdims=True), x.dtype)
+
+    def sliding(x: Any) -> Any:
+        return _sliding(kind, x, windows, named, data_format)
+
+    if kind == "max" and keras.config.backend() == "jax":
+        return _with_gradient_of(composed, sliding, x)
+    if kind == "max" and all(map(operator.ge, windows.strides, windows.pool_size)):
+        return sliding(x)
+    # A half in several windows would be rounded whenever one adds to its gradient.
+    return ops.cast(sliding(widened(x)), x.dtype)
 
 
 def serves(kind: str, x: Any, windows: Windows, data_format: str) -> str | None:
@@ -54,10 +74,12 @@ def serves(kind: str, x: Any, windows: Windows, data_format: str) -> str | None:
         return None if rounds else "global"  # Keras rounds such a mean to float32
     if not isinstance(windows, SlidingWindows) or windows.extents != windows.pool_size:
         return None
-    if kind == "max" and (backend == "jax" or _inside_xla()):
-        return None  # XLA's gradient takes three times as long as ours, and more
+    if kind == "max" and _inside_xla():
+        return None  # its gradient takes three times as long as ours, and more
     if (kind, backend, dtype, windows.rank) == ("average", "tensorflow", "float64", 3):
         return None  # no kernel
+    if (kind, backend) == ("average", "jax") and "float16" in dtype:
+        return None  # the wide copy would be written down
     sizes = [x.shape[axis] for axis in spatial_axes(windows, data_format)]
     if _are_known(sizes):
         named = next((n for n in ("valid", "same") if _fall(windows, sizes, n)), None)
@@ -68,8 +90,16 @@ def serves(kind: str, x: Any, windows: Windows, data_format: str) -> str | None:
     if (kind, backend, named) == ("average", "torch", "same"):
         # Where the two sides differ, Keras counts what it pads there.
         pads = (windows.axis(i, size)[1:] for i, size in enumerate(sizes))
-        fits = fits and all(before == after for before, after in pads)
+        fits = fits and _are_known(sizes) and all(a == b for a, b in pads)
+    if (kind, backend, named) == ("max", "jax", "valid"):
+        return None  # ours is faster
     return named if fits else None
+
+
+def widened(x: Any) -> Any:
+    """Halves as float32, which their sums are kept in."""
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x
 
 
 def _inside_xla() -> bool:
@@ -181,7 +211,7 @@ def _with_gradient_of(function: Callable, value: Callable, x: Any) -> Any:
         import jax
 
         pool = jax.custom_jvp(value)
-        pool.defjvp(lambda xs, dxs: (value(*xs), jax.jvp(function, xs, dxs)[1]))
+        pool.defjvp(lambda xs, dxs: jax.jvp(function, xs, dxs))
         return pool(x)
     if backend == "torch":
         import torch
