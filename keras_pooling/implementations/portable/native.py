@@ -1,8 +1,8 @@
 """The backend's own pooling, where it gives what ours would; knows none of our ways.
 
 What may differ: with NaN in a window the backend's own rule holds. TensorFlow on a CPU
-gives the lowest finite number for a window of -inf alone. Where the greatest are zeros of
-both signs, either may come of a whole plane, and of padded windows under JAX.
+gives the lowest finite number for a window of -inf alone. Where the greatest are zeros
+of both signs, either may come of a whole plane, and of padded windows under JAX.
 """
 
 from __future__ import annotations
