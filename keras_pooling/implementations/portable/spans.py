@@ -217,6 +217,17 @@ def _flattened(x: Any, axis: int) -> Any:
     return ops.reshape(x, (*shape[:axis], last))
 
 
+def quotient(a: Any, b: Any) -> Any:
+    """`a // b` of an axis's numbers, which are not below 0.
+
+    Tensors are divided in 32 bits, which hold the sizes of TensorFlow's graphs: LiteRT
+    divides no others.
+    """
+    if not ops.is_tensor(a):
+        return a // b
+    return ops.cast(ops.cast(a, "int32") // ops.cast(b, "int32"), a.dtype)
+
+
 def spatial_axes(windows: Windows, data_format: str) -> list[int]:
     """The axes of an input that are pooled."""
     first = 1 if data_format == "channels_last" else 2
