@@ -64,6 +64,31 @@ def test_edges_of_sizes_beyond_32_bits():
     ]
 
 
+def test_edges_divide_no_negative_number():
+    # ONNX truncates where NumPy and TensorFlow floor: a graph that truncates must give
+    # the same edges.
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int64)] * 3)
+    def edges(size, count, offset):
+        offset = tf.reshape(offset, (1, 1))
+        return portable_random.pseudo_random_edges(size, count, offset)
+
+    definition = edges.get_concrete_function().graph.as_graph_def()
+    for node in definition.node:
+        other = {"FloorDiv": "TruncateDiv", "FloorMod": "TruncateMod"}
+        node.op = other.get(node.op, node.op)
+    inputs = [n.name for n in definition.node if n.op == "Placeholder"]
+    with tf.Graph().as_default() as graph:
+        names = [f"{name}:0" for name in (*inputs, "Identity")]
+        *feeds, result = tf.import_graph_def(definition, return_elements=names)
+        with tf.compat.v1.Session(graph=graph) as session:
+            for size, count, offset in ((5, 2, 1), (7, 3, 4), (25, 17, 25), (9, 9, 5)):
+                values = dict(zip(feeds, (size, count, offset), strict=True))
+                expected = reference_fractional.pseudo_random_edges(
+                    size, count, Fraction(offset, size)
+                )
+                assert session.run(result, values).tolist() == [list(expected)]
+
+
 @each_floor
 def test_central_regions_have_u_one_half():
     for size in range(1, 40):

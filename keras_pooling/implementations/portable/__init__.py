@@ -6,6 +6,7 @@ greatest of each row, then the first greatest of those, is the first in row-majo
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ import numpy as np
 from keras import ops
 
 from keras_pooling.arguments import Windows
+from keras_pooling.implementations.portable import native
+from keras_pooling.implementations.portable.native import widened
 from keras_pooling.implementations.portable.random import fractional_regions, uniform
 from keras_pooling.implementations.portable.spans import (
     Spans,
@@ -37,7 +40,7 @@ def max_pool(
 
     def pool(x: Any, data_format: str) -> Any:
         axes = spatial_axes(windows, data_format)
-        wide = _widened(x)  # the values fit either; the gradient sums in the wider
+        wide = widened(x)  # the values fit either; the gradient sums in the wider
         carried = (wide, flat_positions(x, axes)) if return_indices else (wide,)
         for i, axis in reversed(list(enumerate(axes))):
             spans = spans_of(windows, i, ops.shape(x)[axis])
@@ -46,7 +49,12 @@ def max_pool(
         y = ops.cast(carried[0], x.dtype)
         return (y, carried[1]) if return_indices else y
 
-    return _by_rows(pool, x, windows, data_format)
+    composed = functools.partial(
+        _by_rows, pool, windows=windows, data_format=data_format
+    )
+    if return_indices:
+        return composed(x)
+    return native.pool("max", x, windows, data_format, composed)
 
 
 def avg_pool(
@@ -59,10 +67,15 @@ def avg_pool(
     """Sum of each window's taps over their number; halves are summed in float32."""
 
     def pool(x: Any, data_format: str) -> Any:
-        total, counts = _sum(_widened(x), windows, data_format, count_include_pad)
+        total, counts = _sum(widened(x), windows, data_format, count_include_pad)
         return ops.cast(total / (divisor_override or counts), x.dtype)
 
-    return _by_rows(pool, x, windows, data_format)
+    composed = functools.partial(
+        _by_rows, pool, windows=windows, data_format=data_format
+    )
+    if divisor_override or count_include_pad:
+        return composed(x)
+    return native.pool("average", x, windows, data_format, composed)
 
 
 def lp_pool(
@@ -71,7 +84,7 @@ def lp_pool(
     """`(Σ |x|^p)^(1/p)`, or of the mean; its slope is 0 where it or x is 0."""
 
     def pool(x: Any, data_format: str) -> Any:
-        powers = _power(_widened(x), p)
+        powers = _power(widened(x), p)
         total, counts = _sum(powers, windows, data_format)
         return ops.cast(_root(total / counts if normalize else total, p), x.dtype)
 
@@ -82,7 +95,7 @@ def stochastic_pool(x: Any, windows: Windows, data_format: str, seed: Any) -> An
     """A tap drawn by weight max(x, 0), or without a seed the expectation of that."""
 
     def pool(x: Any, data_format: str) -> Any:
-        taps, inside = every_tap(_widened(x), windows, data_format)
+        taps, inside = every_tap(widened(x), windows, data_format)
         if seed is None:
             return ops.cast(_expected_tap(taps, inside), x.dtype)
         return ops.cast(_drawn_tap(taps, inside, seed), x.dtype)
@@ -108,11 +121,6 @@ def _by_rows(pool: Callable, x: Any, windows: Windows, data_format: str) -> Any:
     return keras.tree.map_structure(restore, outputs)
 
 
-def _widened(x: Any) -> Any:
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    return ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x
-
-
 def _sum(
     x: Any, windows: Windows, data_format: str, count_include_pad: bool = False
 ) -> tuple[Any, Any]:
@@ -123,6 +131,8 @@ def _sum(
         if spans.narrow:
             first, *others = slices(x, axis, spans)
             x = sum(others, start=first)
+        elif spans.whole:
+            x = ops.sum(x, axis=axis, keepdims=True)
         else:
             taps, inside = gather(x, axis, spans)
             x = ops.sum(ops.where(inside, taps, 0), axis=axis + 1)

@@ -11,6 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pooling.implementations.portable.spans import quotient
+
 
 class _Given(keras.random.SeedGenerator):
     """A seed that was drawn already: what keras.random takes is a generator."""
@@ -65,9 +67,7 @@ def fractional_regions(
     order = ops.argsort(
         keras.random.randint((rows, count), 0, 2**31 - 1, "int32", seed)
     )
-    longer = ops.cast(order < ops.cast(size % count, order.dtype), _integer())
-    edges = ops.cumsum(longer + ops.cast(size // count, _integer()), axis=-1)
-    return ops.pad(edges, [(0, 0), (1, 0)])
+    return _edges(quotient(size, count), order < ops.cast(size % count, order.dtype))
 
 
 def pseudo_random_edges(size: Any, count: Any, offset: Any) -> Any:
@@ -82,14 +82,27 @@ def pseudo_random_edges(size: Any, count: Any, offset: Any) -> Any:
         count: int or scalar int64 tensor.
         offset: integer array or tensor `(rows, 1)`.
     """
-    numbers = np if isinstance(size, int) and isinstance(count, int) else ops
-    steps = numbers.arange(count + 1, dtype="int64") * size
-    # Split before the offset is added, so that 32 bits do for the sum.
-    whole, part = steps // count, steps % count
+    static = isinstance(size, int) and isinstance(count, int)
+    part = size % count
+    # What `size · i` adds to the whole steps, for the gap that ends at edge i. Nothing
+    # that is divided is below 0: exported graphs may truncate where others floor.
+    steps = (np if static else ops).arange(1, count + 1, dtype="int64") * part % count
     if not isinstance(offset, np.ndarray):
-        dtype = keras.backend.standardize_dtype(offset.dtype)
-        whole, part = ops.cast(whole, dtype), ops.cast(part, dtype)
-    return whole - (-(part + offset) // count) + (-offset // count)
+        steps = ops.cast(steps, keras.backend.standardize_dtype(offset.dtype))
+        part = ops.cast(part, steps.dtype)
+    longer = (steps + (offset - 1) % count) % count < part
+    return _edges(quotient(size, count), longer)
+
+
+def _edges(least: Any, longer: Any) -> Any:
+    """Edges of regions of the least length, of which some are longer by one."""
+    if isinstance(longer, np.ndarray):
+        edges = np.cumsum(longer + np.int64(least), axis=-1)
+        return np.pad(edges, [(0, 0), (1, 0)])
+    edges = ops.cumsum(
+        ops.cast(longer, _integer()) + ops.cast(least, _integer()), axis=-1
+    )
+    return ops.pad(edges, [(0, 0), (1, 0)])
 
 
 def _integer() -> str:

@@ -107,6 +107,19 @@ def _region_spans(regions: Regions, i: int, size: Any) -> Spans:
     return Spans(size, n, 0, 0, first, count, count, most)
 
 
+def fitting_when_run(x: Any, axes: list[int], least: tuple[int, ...]) -> Any:
+    """The tensor, which a TensorFlow graph refuses where an axis is too short."""
+    import tensorflow as tf
+
+    message = "keras_pooling: a window does not fit the input. Use a smaller pool_size."
+    for axis, size in zip(axes, least, strict=True):
+        if x.shape[axis] is None:
+            check = tf.debugging.assert_greater_equal(tf.shape(x)[axis], size, message)
+            with tf.control_dependencies([check]):
+                x = tf.identity(x)
+    return x
+
+
 def _positive_when_run(number: Any) -> Any:
     # Only a TensorFlow graph has sizes that are not known while it is made.
     import tensorflow as tf
@@ -202,6 +215,17 @@ def _flattened(x: Any, axis: int) -> Any:
     for size in shape[axis:]:
         last = last * size
     return ops.reshape(x, (*shape[:axis], last))
+
+
+def quotient(a: Any, b: Any) -> Any:
+    """`a // b` of an axis's numbers, which are not below 0.
+
+    Tensors are divided in 32 bits, which hold the sizes of TensorFlow's graphs: LiteRT
+    divides no others.
+    """
+    if not ops.is_tensor(a):
+        return a // b
+    return ops.cast(ops.cast(a, "int32") // ops.cast(b, "int32"), a.dtype)
 
 
 def spatial_axes(windows: Windows, data_format: str) -> list[int]:

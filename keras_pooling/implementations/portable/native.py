@@ -1,0 +1,220 @@
+"""The backend's own pooling, where it gives what ours would; knows none of our ways.
+
+What may differ: with NaN in a window the backend's own rule holds. TensorFlow on a CPU
+gives the lowest finite number for a window of -inf alone. Where the greatest are zeros
+of both signs, either may come of a whole plane, and of padded windows under JAX.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_pooling import _library
+from keras_pooling.arguments import Windows
+from keras_pooling.implementations.portable.spans import (
+    along,
+    fitting_when_run,
+    spatial_axes,
+)
+from keras_pooling.windows import AdaptiveWindows, SlidingWindows
+
+# As wide as windows may be where nobody knows how long the input is.
+_WIDEST = 64
+
+
+def pool(
+    kind: str, x: Any, windows: Windows, data_format: str, composed: Callable
+) -> Any:
+    """Pools by the backend's own function where that serves, else by ours.
+
+    Args:
+        kind: `"max"` or `"average"`, the latter over the taps inside the input.
+        x: tensor.
+        windows: where the windows fall.
+        data_format: `"channels_last"` or `"channels_first"`.
+        composed: pools `x` as `keras.ops` are composed here.
+    """
+    named = serves(kind, x, windows, data_format)
+    if named is None:
+        return composed(x)
+    if named == "global":
+        axes = tuple(spatial_axes(windows, data_format))
+        if kind == "max":
+            return _global_max(x, axes, data_format)
+        return ops.cast(ops.mean(widened(x), axes, keepdims=True), x.dtype)
+
+    def sliding(x: Any) -> Any:
+        return _sliding(kind, x, windows, named, data_format)
+
+    if kind == "max" and keras.config.backend() == "jax":
+        return _with_gradient_of(composed, sliding, x)
+    if kind == "max" and all(map(operator.ge, windows.strides, windows.pool_size)):
+        return sliding(x)
+    # A half in several windows would be rounded whenever one adds to its gradient.
+    return ops.cast(sliding(widened(x)), x.dtype)
+
+
+def serves(kind: str, x: Any, windows: Windows, data_format: str) -> str | None:
+    """What the backend calls these windows: `"valid"`, `"same"` or `"global"`.
+
+    None where it has no name for them, its result would be another than ours, or it
+    takes longer.
+    """
+    backend, dtype = keras.config.backend(), keras.backend.standardize_dtype(x.dtype)
+    if "float" not in dtype or 0 in x.shape:
+        return None
+    if isinstance(windows, AdaptiveWindows) and set(windows.output_size) == {1}:
+        rounds = (kind, backend, dtype) == ("average", "torch", "float64")
+        return None if rounds else "global"  # Keras rounds such a mean to float32
+    if not isinstance(windows, SlidingWindows) or windows.extents != windows.pool_size:
+        return None
+    if kind == "max" and _inside_xla():
+        return None  # its gradient takes three times as long as ours, and more
+    if (kind, backend, dtype, windows.rank) == ("average", "tensorflow", "float64", 3):
+        return None  # no kernel
+    if (kind, backend) == ("average", "jax") and "float16" in dtype:
+        return None  # the wide copy would be written down
+    sizes = [x.shape[axis] for axis in spatial_axes(windows, data_format)]
+    if _are_known(sizes):
+        named = next((n for n in ("valid", "same") if _fall(windows, sizes, n)), None)
+        fits = all(k <= size for k, size in zip(windows.pool_size, sizes, strict=True))
+    else:
+        named = windows.padding if isinstance(windows.padding, str) else None
+        fits = max(windows.pool_size) <= _WIDEST and not windows.ceil_mode
+    if (kind, backend, named) == ("average", "torch", "same"):
+        # Where the two sides differ, Keras counts what it pads there.
+        pads = (windows.axis(i, size)[1:] for i, size in enumerate(sizes))
+        fits = fits and _are_known(sizes) and all(a == b for a, b in pads)
+    if (kind, backend, named) == ("max", "jax", "valid"):
+        return None  # ours is faster
+    return named if fits else None
+
+
+def widened(x: Any) -> Any:
+    """Halves as float32, which their sums are kept in."""
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x
+
+
+def _inside_xla() -> bool:
+    return keras.config.backend() == "tensorflow" and _library._inside_xla()
+
+
+def _fall(windows: SlidingWindows, sizes: list[int], padding: str) -> bool:
+    """Whether the windows fall where those of this padding do."""
+    named = dataclasses.replace(windows, padding=padding, ceil_mode=False)
+    return all(
+        windows.axis(i, size)[:2] == named.axis(i, size)[:2]
+        for i, size in enumerate(sizes)
+    )
+
+
+def _sliding(
+    kind: str, x: Any, windows: SlidingWindows, padding: str, data_format: str
+) -> Any:
+    backend, rank = keras.config.backend(), windows.rank
+    if backend == "tensorflow":
+        least = windows.pool_size if padding == "valid" else (1,) * rank
+        x = fitting_when_run(x, spatial_axes(windows, data_format), least)
+    if kind == "max" and rank == 3:
+        if data_format == "channels_last":
+            return _by_planes(x, windows, padding)
+        if backend == "tensorflow":
+            y = _by_planes(ops.transpose(x, (0, 2, 3, 4, 1)), windows, padding)
+            return ops.transpose(y, (0, 4, 1, 2, 3))
+    if backend == "torch" and data_format == "channels_last":
+        # Told that the planes lie interleaved, PyTorch takes loops that are several
+        # times as fast as those for the copy that Keras would make.
+        x = ops.transpose(x, (0, rank + 1, *range(1, rank + 1)))
+        y = _sliding(kind, x, windows, padding, "channels_first")
+        return ops.transpose(y, (0, *range(2, rank + 2), 1))
+    pool = ops.max_pool if kind == "max" else ops.average_pool
+    return pool(x, windows.pool_size, windows.strides, padding, data_format)
+
+
+def _by_planes(x: Any, windows: SlidingWindows, padding: str) -> Any:
+    """Pools height and width, then depth, of a channels_last tensor.
+
+    The gradient of TensorFlow's own 3D pooling gives to all greatest taps, and
+    PyTorch's for this layout gives that of a window of -inf to another window.
+    """
+
+    def pool(x: Any, pool_size: tuple, strides: tuple) -> Any:
+        plane = SlidingWindows(pool_size, strides, (1, 1), padding)
+        return _sliding("max", x, plane, padding, "channels_last")
+
+    samples, depth, height, width, channels = ops.shape(x)
+    x = ops.reshape(x, (samples * depth, height, width, channels))
+    x = pool(x, windows.pool_size[1:], windows.strides[1:])
+    _, height, width, _ = ops.shape(x)
+    x = ops.reshape(x, (samples, depth, height * width, channels))
+    x = pool(x, (windows.pool_size[0], 1), (windows.strides[0], 1))
+    return ops.reshape(x, (samples, ops.shape(x)[1], height, width, channels))
+
+
+def _global_max(x: Any, axes: tuple[int, ...], data_format: str) -> Any:
+    """The greatest of each plane; the gradient goes to the first, not to all alike."""
+
+    def greatest(x: Any) -> Any:
+        return ops.max(x, axes, keepdims=True)
+
+    def first_greatest(x: Any) -> Any:
+        sizes = tuple(x.shape[axis] for axis in axes)
+        if keras.config.backend() == "jax" or not _are_known(sizes):
+            return ops.sum(
+                ops.where(_is_first(x, greatest(x), axes), x, 0), axes, keepdims=True
+            )
+        windows = SlidingWindows(sizes, sizes, (1,) * len(sizes), "valid")
+        return _sliding("max", x, windows, "valid", data_format)
+
+    return _with_gradient_of(first_greatest, greatest, x)
+
+
+def _are_known(sizes: Any) -> bool:
+    return all(isinstance(size, int) for size in sizes)
+
+
+def _is_first(x: Any, y: Any, axes: tuple[int, ...]) -> Any:
+    """Whether an element is the first of its plane that is equal to y."""
+    after = 0  # how many elements of the plane come after one, and itself
+    for axis in axes:
+        size = ops.shape(x)[axis]
+        steps = along(ops.arange(size, 0, -1, dtype="int32"), axis, len(x.shape))
+        after = (after - 1) * size + steps if axis != axes[0] else steps
+    return after == ops.max(ops.where(x == y, after, 0), axes, keepdims=True)
+
+
+def _with_gradient_of(function: Callable, value: Callable, x: Any) -> Any:
+    """`value(x)`, which `function(x)` equals too, with the gradient of `function`."""
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        @tf.custom_gradient
+        def pool(x: Any) -> tuple[Any, Callable]:
+            def gradient(dy: Any) -> Any:
+                with tf.GradientTape() as tape:
+                    tape.watch(x)
+                    y = function(x)
+                return tape.gradient(y, x, dy)
+
+            return value(x), gradient
+
+        return pool(x)
+    if backend == "jax":
+        import jax
+
+        pool = jax.custom_jvp(value)
+        pool.defjvp(lambda xs, dxs: jax.jvp(function, xs, dxs))
+        return pool(x)
+    if backend == "torch":
+        import torch
+
+        return (function if torch.is_grad_enabled() and x.requires_grad else value)(x)
+    return value(x)
