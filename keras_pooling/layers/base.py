@@ -1,4 +1,4 @@
-"""What pooling layers share: arguments, config, shapes. Knows no reduction."""
+"""What pooling layers share: arguments, config, shapes, seeds. Knows no reduction."""
 
 from __future__ import annotations
 
@@ -8,46 +8,52 @@ import keras
 import numpy as np
 
 from keras_pooling import arguments
-from keras_pooling.ops import pooling, seeds
+from keras_pooling.ops import dispatch, seeds
+from keras_pooling.windows import AdaptiveWindows
 
 _SEED_STATE = "seed_state"  # its name in a file of weights
 
 
 class BasePooling(keras.layers.Layer):
-    """A layer that applies one function of `keras_pooling.ops` to windows.
+    """A layer that applies one function of every implementation to windows.
 
-    A family says `function` and the two methods `windows` and `options`; a class with a
-    fixed rank says `rank`.
+    A family says `function`, and in `__init__` its arguments. A class with a fixed rank
+    says `rank` and nothing else. Every argument is an attribute, normalised.
 
     Args:
-        rank: number of spatial axes if the arguments tell, else None.
+        windows: where the windows fall. Their fields are arguments of the layer.
         data_format: `"channels_last"`, `"channels_first"` or None.
+        keepdims: whether the spatial axes stay where they have length 1.
+        options: further arguments of the function.
         **kwargs: arguments of `keras.layers.Layer`.
     """
 
     function: ClassVar[str]
     rank: ClassVar[int | None] = None
-    keepdims = True
 
-    def __init__(self, rank: int | None, data_format: str | None, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.data_format = arguments.data_format_name(
-            self._call(), data_format, keras.config.image_data_format()
-        )
-        if rank is None:
+    def __init__(
+        self,
+        windows: arguments.Windows,
+        data_format: str | None,
+        keepdims: bool = True,
+        options: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ):
+        with arguments.errors_name(type(self).__name__):
+            arguments.refuse_other_names(kwargs)
+            super().__init__(**kwargs)
+            self.data_format = arguments.data_format_name(data_format)
+            self.keepdims = arguments.flag("keepdims", keepdims)
+            self._options = arguments.options(**(options or {}))
+        self._windows = windows
+        for name, value in self._own_config().items():
+            setattr(self, name, value)
+        if windows.rank is None:
             self.input_spec = keras.layers.InputSpec(min_ndim=3, max_ndim=5)
         else:
-            self.input_spec = keras.layers.InputSpec(ndim=rank + 2)
+            self.input_spec = keras.layers.InputSpec(ndim=windows.rank + 2)
         # Without weights there is nothing to build, unless a subclass has something.
         self.built = type(self).build is BasePooling.build
-
-    def windows(self, rank: int) -> Any:
-        """Where the windows fall on an input with `rank` spatial axes."""
-        raise NotImplementedError
-
-    def options(self) -> dict[str, Any]:
-        """Further arguments of the function."""
-        return {}
 
     def build(self, input_shape: tuple) -> None:
         """Raises ValueError if the windows do not fit the shape."""
@@ -58,25 +64,24 @@ class BasePooling(keras.layers.Layer):
         return self.pool(inputs)
 
     def pool(self, inputs: Any, **more: Any) -> Any:
-        """Runs the function with the layer's arguments, and some of this call."""
-        rank = arguments.check_rank(self._call(), inputs.shape)
-        return pooling.run(
-            self._call(),
-            self.function,
-            inputs,
-            self.windows(rank),
-            self.data_format,
-            self.keepdims,
-            **self.options(),
-            **more,
-        )
+        """Pools with the layer's arguments, and some of this call."""
+        with arguments.errors_name(type(self).__name__):
+            return dispatch.pool(
+                self.function,
+                inputs,
+                self._windows,
+                self.data_format,
+                self.keepdims,
+                **self._options,
+                **more,
+            )
 
     def compute_output_spec(self, inputs: Any, **kwargs: Any) -> Any:
         """Returns shape and dtype of the outputs, as `KerasTensor`s."""
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         if self.autocast and "float" in dtype:
             dtype = self.compute_dtype
-        return BasePooling.pool(self, keras.KerasTensor(inputs.shape, dtype=dtype))
+        return self.pool(keras.KerasTensor(inputs.shape, dtype=dtype))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Returns the output's shape, or one for each output."""
@@ -88,10 +93,11 @@ class BasePooling(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` needs."""
-        return {**super().get_config(), "data_format": self.data_format}
+        config = {**super().get_config(), "data_format": self.data_format}
+        return {**config, **self._own_config()}
 
-    def _call(self) -> str:
-        return type(self).__name__
+    def _own_config(self) -> dict[str, Any]:
+        return {**vars(self._windows), **self._options}
 
 
 class BaseSlidingPooling(BasePooling):
@@ -107,64 +113,51 @@ class BaseSlidingPooling(BasePooling):
         data_format: `"channels_last"`, `"channels_first"` or None.
         dilation_rate: int or one per axis.
         ceil_mode: bool.
-        **kwargs: arguments of `keras.layers.Layer`.
+        **kwargs: further arguments of the next base class.
     """
 
     def __init__(
         self,
-        pool_size: int | tuple,
-        strides: int | tuple | None,
-        padding: str | int | tuple,
+        pool_size: Any,
+        strides: Any,
+        padding: Any,
         data_format: str | None,
-        dilation_rate: int | tuple,
+        dilation_rate: Any,
         ceil_mode: bool,
         **kwargs: Any,
     ):
-        given = (pool_size, strides, padding, dilation_rate)
-        rank = self.rank or arguments.known_rank(*given)
-        if rank not in (None, 1, 2, 3):
-            raise ValueError(
-                f"{self._call()}: there are 1, 2 or 3 spatial axes. Received "
-                f"pool_size={pool_size}, strides={strides}, padding={padding}, "
-                f"dilation_rate={dilation_rate}. Give one int, or one per axis."
+        with arguments.errors_name(type(self).__name__):
+            windows = arguments.sliding_windows(
+                self.rank, pool_size, strides, padding, dilation_rate, ceil_mode
             )
-        super().__init__(rank, data_format, **kwargs)
-        windows = arguments.sliding_windows(self._call(), rank or 1, *given, ceil_mode)
-        self._known_windows = windows if rank else None
-        self.pool_size = windows.pool_size
-        self.strides = windows.strides
-        self.padding = windows.padding
-        self.dilation_rate = windows.dilation_rate
-        self.ceil_mode = windows.ceil_mode
-        if rank is None:  # one number stands for every axis
-            (self.pool_size,) = windows.pool_size
-            (self.strides,) = windows.strides
-            (self.dilation_rate,) = windows.dilation_rate
-            if not isinstance(padding, str):
-                ((self.padding, _),) = windows.padding
+        super().__init__(windows, data_format, **kwargs)
 
-    def windows(self, rank: int) -> arguments.SlidingWindows:
-        """Where the windows fall on an input with `rank` spatial axes."""
-        return self._known_windows or arguments.sliding_windows(
-            self._call(),
-            rank,
-            self.pool_size,
-            self.strides,
-            self.padding,
-            self.dilation_rate,
-            self.ceil_mode,
+
+class BaseGlobalPooling(BasePooling):
+    """A layer with one window per channel: everything.
+
+    Args:
+        data_format: `"channels_last"`, `"channels_first"` or None.
+        keepdims: whether the spatial axes stay, with length 1.
+        **kwargs: further arguments of the next base class.
+    """
+
+    def __init__(
+        self,
+        data_format: arguments.DataFormat | None = None,
+        keepdims: bool = False,
+        **kwargs: Any,
+    ):
+        windows = AdaptiveWindows(1)
+        super().__init__(
+            windows if self.rank is None else windows.of_rank(self.rank),
+            data_format,
+            keepdims,
+            **kwargs,
         )
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` needs."""
-        return {
-            **super().get_config(),
-            "pool_size": self.pool_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "dilation_rate": self.dilation_rate,
-            "ceil_mode": self.ceil_mode,
-        }
+    def _own_config(self) -> dict[str, Any]:
+        return {"keepdims": self.keepdims, **self._options}
 
 
 class BaseRandomPooling(BasePooling):
@@ -178,13 +171,20 @@ class BaseRandomPooling(BasePooling):
 
     def __init__(self, *args: Any, seed: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.seed = seed = seeds.generator_or_int(self._call(), seed)
+        with arguments.errors_name(type(self).__name__):
+            self.seed = seed = seeds.generator_or_int(seed)
         is_generator = isinstance(seed, keras.random.SeedGenerator)
         self.seed_generator = seed if is_generator else keras.random.SeedGenerator(seed)
 
-    def next_seed(self) -> Any:
-        """The two words of one draw; the next are others."""
-        return seeds.next_words(self._call(), self.seed_generator)
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Pools a tensor; draws if the layer draws in such a call."""
+        draws = self.draws(training)
+        seed = seeds.next_words(self.seed_generator) if draws else None
+        return self.pool(inputs, seed=seed)
+
+    def draws(self, training: bool | None) -> bool:
+        """Whether such a call draws."""
+        return bool(training)
 
     def save_own_variables(self, store: dict) -> None:
         """Saves the state of the seed, which Keras leaves out."""
@@ -203,27 +203,3 @@ class BaseRandomPooling(BasePooling):
         if isinstance(seed, keras.random.SeedGenerator):
             seed = keras.saving.serialize_keras_object(seed)
         return {**super().get_config(), "seed": seed}
-
-
-class BaseGlobalPooling(BasePooling):
-    """A layer with one window per channel: everything.
-
-    Args:
-        data_format: `"channels_last"`, `"channels_first"` or None.
-        keepdims: whether the spatial axes stay, with length 1.
-        **kwargs: arguments of `keras.layers.Layer`.
-    """
-
-    def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
-    ):
-        super().__init__(self.rank, data_format, **kwargs)
-        self.keepdims = arguments.flag(self._call(), "keepdims", keepdims)
-
-    def windows(self, rank: int) -> arguments.AdaptiveWindows:
-        """One window per axis."""
-        return arguments.AdaptiveWindows((1,) * rank)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` needs."""
-        return {**super().get_config(), "keepdims": self.keepdims}

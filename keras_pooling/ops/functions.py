@@ -1,203 +1,45 @@
-"""The public stateless functions; the one place that chooses compiled or portable."""
+"""The public stateless functions. Each says what it takes; `dispatch` does the rest."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-import math
-from collections.abc import Callable
-from types import ModuleType
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from keras_pooling import _library, arguments
-from keras_pooling.implementations import portable
+from keras_pooling import arguments
+from keras_pooling.arguments import ArgumentError, DataFormat, Padding, RegionsPer
+from keras_pooling.ops import dispatch, seeds
+from keras_pooling.ops.public import public
+from keras_pooling.ops.regions import given as given_regions
+from keras_pooling.windows import AdaptiveWindows
 
 Tensor = Any
-
-_FLOATS = ("float16", "bfloat16", "float32", "float64")
-# How a dtype is pooled: as itself, or exactly as a wider one and cast back.
-_MAX_DTYPES = {
-    **{dtype: dtype for dtype in _FLOATS},
-    **{dtype: dtype for dtype in ("int8", "uint8", "int16", "int32", "int64")},
-    "bool": "uint8",
-    "uint16": "int32",
-    "uint32": "int64",
-}
-
-
-def run(
-    call: str,
-    function: str,
-    x: Tensor,
-    windows: arguments.Windows,
-    data_format: str,
-    keepdims: bool = True,
-    **options: Any,
-) -> Any:
-    """Pools a tensor, or tells what pooling a `KerasTensor` would give.
-
-    Args:
-        call: the user's function or class, which opens every message.
-        function: name of the function of every implementation.
-        x: tensor or `KerasTensor`.
-        windows: where the windows fall.
-        data_format: `"channels_last"` or `"channels_first"`.
-        keepdims: False drops the spatial axes, which must be of length 1 by then.
-        **options: further arguments of the function.
-
-    Raises:
-        ValueError: if the windows do not fit the input, or its dtype is not pooled.
-    """
-    shape = arguments.pooled_shape(call, windows, static_shape(call, x), data_format)
-    dtype, inner_dtype = _dtypes(call, function, x)
-    axes = (1, 2) if data_format == "channels_last" else (2, 3)
-    axes = tuple(range(axes[0], axes[0] + windows.rank))
-    if not keepdims:
-        shape = tuple(size for axis, size in enumerate(shape) if axis not in axes)
-    if isinstance(x, keras.KerasTensor):
-        y = keras.KerasTensor(shape, dtype=dtype)
-        if not options.get("return_indices"):
-            return y
-        index_dtype = arguments.index_dtype([x.shape[axis] for axis in axes])
-        return y, keras.KerasTensor(shape, dtype=index_dtype)
-
-    def finish(y: Tensor, dtype: str | None = None) -> Tensor:
-        y = y if dtype is None else keras.ops.cast(y, dtype)
-        y = y if keepdims else keras.ops.squeeze(y, axes)
-        if hasattr(y, "set_shape"):  # a graph may have lost what is known
-            y.set_shape(shape)
-        return y
-
-    x = keras.ops.cast(x, inner_dtype)
-    if function == "lp_pool" and options["p"] == math.inf:  # the greatest |x|
-        x, function, options = keras.ops.abs(x), "max_pool", {}
-    y = getattr(floor(x), function)(x, windows, data_format, **options)
-    if options.get("return_indices"):
-        return finish(y[0], dtype), finish(y[1])
-    return finish(y, dtype)
-
-
-def floor(x: Tensor) -> ModuleType:
-    """The module that pools this tensor: compiled or portable."""
-    if _library.use_compiled(x):
-        from keras_pooling.implementations import tensorflow
-
-        return tensorflow
-    return portable
-
-
-def static_shape(call: str, x: Tensor) -> tuple[int | None, ...]:
-    """The shape with None for what is not known; the rank must be."""
-    try:
-        return tuple(x.shape)
-    except ValueError:  # TensorFlow's word for a tensor of unknown rank
-        raise ValueError(
-            f"{call}: the rank of the input is not known. Received x={x}. Give it a "
-            "shape, for example with `tf.ensure_shape`."
-        ) from None
-
-
-def _dtypes(call: str, function: str, x: Tensor) -> tuple[str, str]:
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    if function == "max_pool" and dtype in _MAX_DTYPES:
-        return dtype, _MAX_DTYPES[dtype]
-    if dtype in _FLOATS:
-        return dtype, dtype
-    if function != "max_pool" and dtype in (*_MAX_DTYPES, "uint64"):
-        return keras.config.floatx(), keras.config.floatx()
-    raise ValueError(
-        f"{call}: an input of dtype {dtype} cannot be pooled. Received "
-        f"shape={tuple(x.shape)}, dtype={dtype}. Cast it to one of "
-        f"{', '.join(_MAX_DTYPES)}."
-    )
-
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-class StatelessPooling(keras.Operation):
-    """A function of this module as a node of a functional model.
-
-    Args:
-        function: name of the function.
-        arguments: its arguments other than the tensor.
-        name: name of the node.
-    """
-
-    def __init__(
-        self, function: str, arguments: dict[str, Any], name: str | None = None
-    ):
-        super().__init__(name=name)
-        self.function = function
-        self.arguments = arguments
-
-    def call(self, x: Tensor) -> Any:
-        """Applies the function to a tensor."""
-        return _PUBLIC[self.function](x, **self.arguments)
-
-    compute_output_spec = call  # the function itself answers a KerasTensor with specs
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` needs."""
-        config = {"function": self.function, "arguments": self.arguments}
-        return {**config, "name": self.name}
-
-
-_PUBLIC: dict[str, Callable] = {}
-
-
-def public(function: Callable) -> Callable:
-    """Gives a function what all of them share.
-
-    Anything that Keras makes a tensor of is accepted, `data_format=None` becomes
-    Keras's default, and a `KerasTensor` makes a node of a functional model.
-    """
-    name = function.__name__
-    signature = inspect.signature(function)
-    _PUBLIC[name] = function
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        given = dict(bound.arguments)
-        x = given.pop("x")
-        given["data_format"] = arguments.data_format_name(
-            name, given["data_format"], keras.config.image_data_format()
-        )
-        if isinstance(x, keras.KerasTensor):
-            return StatelessPooling(name, given).symbolic_call(x)
-        return function(keras.ops.convert_to_tensor(x), **given)
-
-    # TensorFlow's AutoGraph calls what has this attribute as it is: there is nothing
-    # to convert here, and converting takes seconds.
-    call.autograph_info__ = {}
-    return call
 
 
 @public
 def max_pool(
-    x: Tensor,
-    pool_size: int | tuple,
-    strides: int | tuple | None = None,
-    padding: str | int | tuple = "valid",
-    data_format: str | None = None,
+    inputs: Tensor,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+    data_format: DataFormat | None = None,
     *,
-    dilation_rate: int | tuple = 1,
+    dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
     """Greatest tap of each window. `keras_pooling.MaxPool` says it in full.
 
     Args:
-        x: tensor with 1, 2 or 3 spatial axes.
+        inputs: tensor with 1, 2 or 3 spatial axes.
         pool_size: int or one per axis; elements per window.
         strides: int or one per axis; elements between windows. None: `pool_size`.
         padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         dilation_rate: int or one per axis; elements from tap to tap.
-        ceil_mode: whether a last, clipped window is kept.
-        return_indices: whether to return `(y, indices)`.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        return_indices: bool, whether to return `(y, indices)`.
 
     Returns:
         Tensor of the input's dtype, or that and the flat positions of the maxima.
@@ -211,25 +53,22 @@ def max_pool(
     array([[[5.],
             [3.]]], dtype=float32)
     """
-    call = "max_pool"
-    ceil_mode = arguments.flag(call, "ceil_mode", ceil_mode)
-    return_indices = arguments.flag(call, "return_indices", return_indices)
-    rank = arguments.check_rank(call, static_shape(call, x))
     windows = arguments.sliding_windows(
-        call, rank, pool_size, strides, padding, dilation_rate, ceil_mode
+        dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
-    return run(call, call, x, windows, data_format, return_indices=return_indices)
+    options = arguments.options(return_indices=return_indices)
+    return _pool("max_pool", inputs, windows, data_format, **options)
 
 
 @public
 def avg_pool(
-    x: Tensor,
-    pool_size: int | tuple,
-    strides: int | tuple | None = None,
-    padding: str | int | tuple = "valid",
-    data_format: str | None = None,
+    inputs: Tensor,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+    data_format: DataFormat | None = None,
     *,
-    dilation_rate: int | tuple = 1,
+    dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = False,
     divisor_override: int | None = None,
@@ -237,15 +76,15 @@ def avg_pool(
     """Average of each window's taps. `keras_pooling.AvgPool` says it in full.
 
     Args:
-        x: tensor with 1, 2 or 3 spatial axes; integers are averaged as floats.
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are averaged as floats.
         pool_size: int or one per axis; elements per window.
         strides: int or one per axis; elements between windows. None: `pool_size`.
         padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         dilation_rate: int or one per axis; elements from tap to tap.
-        ceil_mode: whether a last, clipped window is kept.
-        count_include_pad: whether taps in the padding are counted, as zeros.
-        divisor_override: int to divide each sum by, in place of the count.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        count_include_pad: bool, whether taps in the padding are counted, as zeros.
+        divisor_override: int > 0 to divide each sum by, in place of the count.
 
     Returns:
         Tensor of the input's dtype.
@@ -259,47 +98,43 @@ def avg_pool(
     array([[[3. ],
             [2.5]]], dtype=float32)
     """
-    call = "avg_pool"
-    rank = arguments.check_rank(call, static_shape(call, x))
     windows = arguments.sliding_windows(
-        call, rank, pool_size, strides, padding, dilation_rate, ceil_mode
+        dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
-    return run(
-        call,
-        call,
-        x,
-        windows,
-        data_format,
-        count_include_pad=arguments.flag(call, "count_include_pad", count_include_pad),
-        divisor_override=arguments.divisor(call, divisor_override),
+    options = arguments.options(
+        count_include_pad=count_include_pad, divisor_override=divisor_override
     )
+    return _pool("avg_pool", inputs, windows, data_format, **options)
+
+
+average_pool = avg_pool  # what keras.ops calls it
 
 
 @public
 def lp_pool(
-    x: Tensor,
-    pool_size: int | tuple,
-    strides: int | tuple | None = None,
-    padding: str | int | tuple = "valid",
-    data_format: str | None = None,
+    inputs: Tensor,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+    data_format: DataFormat | None = None,
     *,
     p: float = 2.0,
     normalize: bool = False,
-    dilation_rate: int | tuple = 1,
+    dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
 ) -> Tensor:
     """`(Σ |x|^p)^(1/p)` of each window's taps. `keras_pooling.LpPool` says it in full.
 
     Args:
-        x: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
         pool_size: int or one per axis; elements per window.
         strides: int or one per axis; elements between windows. None: `pool_size`.
         padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         p: real number > 0; `math.inf` gives the greatest |x|.
-        normalize: whether the sum is divided by the number of taps in the input.
+        normalize: bool, whether the sum is divided by the number of taps.
         dilation_rate: int or one per axis; elements from tap to tap.
-        ceil_mode: whether a last, clipped window is kept.
+        ceil_mode: bool, whether a last, clipped window is kept.
 
     Returns:
         Tensor of the input's dtype.
@@ -313,24 +148,23 @@ def lp_pool(
     array([[[ 5.],
             [10.]]], dtype=float32)
     """
-    call = "lp_pool"
-    rank = arguments.check_rank(call, static_shape(call, x))
     windows = arguments.sliding_windows(
-        call, rank, pool_size, strides, padding, dilation_rate, ceil_mode
+        dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
-    return run(call, call, x, windows, data_format, **lp_options(call, p, normalize))
+    options = arguments.options(p=p, normalize=normalize)
+    return _pool("lp_pool", inputs, windows, data_format, **options)
 
 
 @public
 def global_max_pool(
-    x: Tensor, data_format: str | None = None, keepdims: bool = False
+    inputs: Tensor, data_format: DataFormat | None = None, keepdims: bool = False
 ) -> Tensor:
     """Greatest element of each channel.
 
     Args:
-        x: tensor with 1, 2 or 3 spatial axes.
+        inputs: tensor with 1, 2 or 3 spatial axes.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
-        keepdims: whether the spatial axes stay, with length 1.
+        keepdims: bool, whether the spatial axes stay, with length 1.
 
     Returns:
         Tensor of the input's dtype.
@@ -343,19 +177,19 @@ def global_max_pool(
     >>> keras.ops.convert_to_numpy(kp.ops.global_max_pool([[[1.], [5.], [2.]]]))
     array([[5.]], dtype=float32)
     """
-    return run_global("global_max_pool", "max_pool", x, data_format, keepdims)
+    return _pool_all("max_pool", inputs, data_format, keepdims)
 
 
 @public
 def global_avg_pool(
-    x: Tensor, data_format: str | None = None, keepdims: bool = False
+    inputs: Tensor, data_format: DataFormat | None = None, keepdims: bool = False
 ) -> Tensor:
     """Average of each channel.
 
     Args:
-        x: tensor with 1, 2 or 3 spatial axes; integers are averaged as floats.
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are averaged as floats.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
-        keepdims: whether the spatial axes stay, with length 1.
+        keepdims: bool, whether the spatial axes stay, with length 1.
 
     Returns:
         Tensor of the input's dtype.
@@ -368,13 +202,13 @@ def global_avg_pool(
     >>> keras.ops.convert_to_numpy(kp.ops.global_avg_pool([[[1.], [5.], [3.]]]))
     array([[3.]], dtype=float32)
     """
-    return run_global("global_avg_pool", "avg_pool", x, data_format, keepdims)
+    return _pool_all("avg_pool", inputs, data_format, keepdims)
 
 
 @public
 def global_lp_pool(
-    x: Tensor,
-    data_format: str | None = None,
+    inputs: Tensor,
+    data_format: DataFormat | None = None,
     keepdims: bool = False,
     *,
     p: float = 2.0,
@@ -383,11 +217,11 @@ def global_lp_pool(
     """`(Σ |x|^p)^(1/p)` of each channel.
 
     Args:
-        x: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
-        keepdims: whether the spatial axes stay, with length 1.
+        keepdims: bool, whether the spatial axes stay, with length 1.
         p: real number > 0; `math.inf` gives the greatest |x|.
-        normalize: whether the sum is divided by the number of elements.
+        normalize: bool, whether the sum is divided by the number of taps.
 
     Returns:
         Tensor of the input's dtype.
@@ -400,28 +234,236 @@ def global_lp_pool(
     >>> keras.ops.convert_to_numpy(kp.ops.global_lp_pool([[[3.], [0.], [-4.]]]))
     array([[5.]], dtype=float32)
     """
-    call = "global_lp_pool"
-    options = lp_options(call, p, normalize)
-    return run_global(call, "lp_pool", x, data_format, keepdims, **options)
+    options = arguments.options(p=p, normalize=normalize)
+    return _pool_all("lp_pool", inputs, data_format, keepdims, **options)
 
 
-def run_global(
-    call: str,
+@public
+def stochastic_pool(
+    inputs: Tensor,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+    data_format: DataFormat | None = None,
+    *,
+    seed: Any = None,
+    training: bool | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """A tap of each window, drawn by size. `keras_pooling.StochasticPool` says it all.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        seed: `keras.random.SeedGenerator`, which advances, or two integers, which
+            always give the same draw.
+        training: True draws; False gives the expectation of a draw. None: whether a
+            seed is given.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed or the windows do not fit.
+
+    Example:
+
+    >>> x = [[[1.], [3.], [-2.], [0.]]]
+    >>> keras.ops.convert_to_numpy(kp.ops.stochastic_pool(x, 2))
+    array([[[ 2.5],
+            [-1. ]]], dtype=float32)
+    """
+    windows = arguments.sliding_windows(
+        dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
+    )
+    words = _words(inputs, seed, training)
+    return _pool("stochastic_pool", inputs, windows, data_format, seed=words)
+
+
+@public
+def fractional_max_pool(
+    inputs: Tensor,
+    pooling_ratio: float | Sequence[float] | None = None,
+    *,
+    output_size: int | Sequence[int] | None = None,
+    regions: Sequence[Any] | None = None,
+    pseudo_random: bool = True,
+    overlapping: bool = True,
+    regions_per: RegionsPer = "batch",
+    seed: Any = None,
+    training: bool | None = None,
+    data_format: DataFormat | None = None,
+    return_indices: bool = False,
+) -> Any:
+    """Greatest tap of each region. `keras_pooling.FractionalMaxPool` says it in full.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes.
+        pooling_ratio: number >= 1 or one per axis; elements per region, on average.
+        output_size: int or one per axis; regions. Exactly one of `pooling_ratio`,
+            `output_size` and `regions` is given.
+        regions: for each axis, the integers at which its regions begin and end: 0, …,
+            the axis's size, ascending. Nothing is drawn then.
+        pseudo_random: bool, whether draws are pseudo-random, else random.
+        overlapping: bool, whether a region includes the first element of the next.
+        regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
+        seed: `keras.random.SeedGenerator`, which advances, or two integers, which
+            always give the same draw.
+        training: True draws; False takes the grid in the middle of its possible
+            offsets. None: whether a seed is given.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        return_indices: bool, whether to return `(y, indices)`.
+
+    Returns:
+        Tensor of the input's dtype, or that and the flat positions of the maxima.
+
+    Raises:
+        ValueError: if an argument is not allowed or the regions do not fit.
+
+    Example:
+
+    >>> x = [[[1.], [5.], [2.], [3.], [4.]]]
+    >>> y = kp.ops.fractional_max_pool(x, regions=[[0, 2, 3, 5]], overlapping=False)
+    >>> keras.ops.convert_to_numpy(y)
+    array([[[5.],
+            [2.],
+            [4.]]], dtype=float32)
+    """
+    how = (pooling_ratio, output_size, pseudo_random, overlapping, regions_per)
+    options = arguments.options(return_indices=return_indices)
+    return _fractional(
+        "max_pool", inputs, how, regions, data_format, seed, training, **options
+    )
+
+
+@public
+def fractional_avg_pool(
+    inputs: Tensor,
+    pooling_ratio: float | Sequence[float] | None = None,
+    *,
+    output_size: int | Sequence[int] | None = None,
+    regions: Sequence[Any] | None = None,
+    pseudo_random: bool = True,
+    overlapping: bool = True,
+    regions_per: RegionsPer = "batch",
+    seed: Any = None,
+    training: bool | None = None,
+    data_format: DataFormat | None = None,
+) -> Tensor:
+    """Average of each region. `keras_pooling.FractionalAvgPool` says it in full.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are averaged as floats.
+        pooling_ratio: number >= 1 or one per axis; elements per region, on average.
+        output_size: int or one per axis; regions. Exactly one of `pooling_ratio`,
+            `output_size` and `regions` is given.
+        regions: for each axis, the integers at which its regions begin and end: 0, …,
+            the axis's size, ascending. Nothing is drawn then.
+        pseudo_random: bool, whether draws are pseudo-random, else random.
+        overlapping: bool, whether a region includes the first element of the next.
+        regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
+        seed: `keras.random.SeedGenerator`, which advances, or two integers, which
+            always give the same draw.
+        training: True draws; False takes the grid in the middle of its possible
+            offsets. None: whether a seed is given.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed or the regions do not fit.
+
+    Example:
+
+    >>> x = [[[1.], [5.], [2.], [3.], [4.]]]
+    >>> y = kp.ops.fractional_avg_pool(x, output_size=2, overlapping=False)
+    >>> keras.ops.convert_to_numpy(y)
+    array([[[3.],
+            [3.]]], dtype=float32)
+    """
+    how = (pooling_ratio, output_size, pseudo_random, overlapping, regions_per)
+    return _fractional("avg_pool", inputs, how, regions, data_format, seed, training)
+
+
+def _pool(
     function: str,
-    x: Tensor,
-    data_format: str,
+    inputs: Tensor,
+    windows: arguments.Windows,
+    data_format: DataFormat | None,
+    **more: Any,
+) -> Any:
+    layout = arguments.data_format_name(data_format)
+    return dispatch.pool(function, inputs, windows, layout, **more)
+
+
+def _pool_all(
+    function: str,
+    inputs: Tensor,
+    data_format: DataFormat | None,
     keepdims: bool,
     **options: Any,
 ) -> Any:
-    """Runs a function over one window per channel: the whole plane."""
-    rank = arguments.check_rank(call, static_shape(call, x))
-    windows = arguments.AdaptiveWindows((1,) * rank)
-    return run(call, function, x, windows, data_format, keepdims, **options)
+    keepdims = arguments.flag("keepdims", keepdims)
+    windows = AdaptiveWindows(1)
+    return _pool(function, inputs, windows, data_format, keepdims=keepdims, **options)
 
 
-def lp_options(call: str, p: Any, normalize: Any) -> dict[str, Any]:
-    """The arguments that Lp pooling adds to those of its windows."""
-    return {
-        "p": arguments.exponent(call, p),
-        "normalize": arguments.flag(call, "normalize", normalize),
-    }
+def _fractional(
+    function: str,
+    inputs: Tensor,
+    how: tuple,
+    given: Sequence[Any] | None,
+    data_format: DataFormat | None,
+    seed: Any,
+    training: bool | None,
+    **options: Any,
+) -> Any:
+    rank = dispatch.rank_of(inputs)
+    if given is None:
+        windows = arguments.fractional_windows(rank, *how)
+        words = _words(inputs, seed, training)
+        return _pool(function, inputs, windows, data_format, seed=words, **options)
+    ratio, size, *others = how
+    if ratio is not None or size is not None:
+        raise ArgumentError(
+            "give exactly one of the `pooling_ratio`, `output_size` and `regions` "
+            f"arguments. Received pooling_ratio={ratio}, output_size={size}, "
+            f"regions={given}."
+        )
+    # Nothing is drawn, but what a draw would take must make sense all the same.
+    overlapping = arguments.fractional_windows(rank, None, 1, *others).overlapping
+    arguments.flag("training", False if training is None else training)
+    seeds.check(seed)
+    layout = arguments.data_format_name(data_format)
+    shape = dispatch.static_shape(inputs)
+    sizes = tuple(shape[axis] for axis in arguments.spatial_axes(layout, rank))
+    windows = given_regions(given, sizes, overlapping)
+    return dispatch.pool(function, inputs, windows, layout, **options)
+
+
+def _words(inputs: Tensor, seed: Any, training: bool | None) -> Any:
+    """The two words of this call's draw; None where nothing is drawn."""
+    seeds.check(seed)
+    if training is None:
+        training = seed is not None
+    if not arguments.flag("training", training):
+        return None
+    if isinstance(inputs, keras.KerasTensor):
+        raise ArgumentError(
+            "a node of a functional model cannot keep the state of a seed. Received "
+            f"inputs={inputs}, seed={seed}, training={training}. Use the layer of "
+            "keras_pooling in its place."
+        )
+    if seed is None:
+        raise ArgumentError(
+            "a draw needs the `seed` argument. Received training=True, seed=None. Use "
+            "seed=keras.random.SeedGenerator() or training=False."
+        )
+    return seeds.next_words(seed)

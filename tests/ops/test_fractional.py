@@ -360,6 +360,10 @@ WRONG = [
     ((1, 4, 4, 1), dict(regions=([0, 4], [0.0, 4.0])), "not integers"),
     ((1, 4, 4, 1), dict(regions=([0, 4], None)), "None"),
     ((1, 4, 4, 1), dict(regions=([[0, 4]], [[0, 4]])), "two axes"),
+    *(
+        ((1, 4, 4, 1), {"regions": ([0, 4], [0, 4]), name: "nonsense"}, name)
+        for name in ("regions_per", "training", "seed", "pseudo_random", "overlapping")
+    ),
     ((4, 4), dict(pooling_ratio=2), "rank"),
     ((1, 1, 4, 4, 4, 1), dict(pooling_ratio=2), "rank"),
 ]

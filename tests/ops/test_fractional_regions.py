@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_pooling.arguments import fractional_windows
 from keras_pooling.implementations.portable import random as portable_random
-from keras_pooling.ops import pooling
+from keras_pooling.ops import dispatch
 
 each_floor = pytest.mark.usefixtures("each_floor")
 SEED = (11, 22)
@@ -18,7 +18,7 @@ DRAWS = 21_000
 
 
 def regions(size, count, rows=1, seed=SEED, pseudo_random=True, axis=0) -> np.ndarray:
-    draw = pooling.floor(tf.zeros((1, 1, 1))).fractional_regions
+    draw = dispatch.implementation_of(tf.zeros((1, 1, 1))).fractional_regions
     seed = None if seed is None else tf.constant(seed, tf.int64)
     edges = draw(size, count, rows, seed, pseudo_random, axis)
     assert edges.dtype == tf.int64
@@ -126,26 +126,26 @@ def test_seeds_axes_and_rows_draw_for_themselves(pseudo_random):
 
 def test_number_of_regions_is_the_floor_of_a_float64_quotient():
     def count(size, ratio):
-        windows = fractional_windows("call", 1, ratio)
+        windows = fractional_windows(1, ratio)
         return windows.output_sizes((size,))[0]
 
     assert count(25, 1.44) == 17 and count(25, 2**0.5) == 17
     assert count(3, 3) == 1 and count(3, 1) == 3
     assert count(21, 1.05) == 20  # 21 / 1.05 is 20 in float64, 19.99… in exact numbers
-    assert fractional_windows("call", 2, (1.44, 1.73)).output_sizes((20, 20)) == (
+    assert fractional_windows(2, (1.44, 1.73)).output_sizes((20, 20)) == (
         13,
         11,
     )
-    assert fractional_windows("call", 2, (1.44, 1.73)).output_sizes((20, None)) == (
+    assert fractional_windows(2, (1.44, 1.73)).output_sizes((20, None)) == (
         13,
         None,
     )
-    assert fractional_windows("call", 2, None, (4, 7)).output_sizes((None, 9)) == (4, 7)
+    assert fractional_windows(2, None, (4, 7)).output_sizes((None, 9)) == (4, 7)
 
 
 def test_taps_of_the_largest_region():
-    windows = fractional_windows("call", 2, 1.5, overlapping=False)
+    windows = fractional_windows(2, 1.5, overlapping=False)
     assert windows.max_taps((9, 9)) == 4 and windows.max_taps((None, 9)) is None
-    windows = fractional_windows("call", 2, 1.5)
+    windows = fractional_windows(2, 1.5)
     assert windows.max_taps((9, 9)) == 9
-    assert fractional_windows("call", 2, 1.0).max_taps((9, 1)) == 2
+    assert fractional_windows(2, 1.0).max_taps((9, 1)) == 2
