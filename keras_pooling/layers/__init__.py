@@ -8,7 +8,6 @@ from keras_pooling.layers.average_pooling import (
     AveragePooling3D,
     AvgPool,
 )
-from keras_pooling.layers.base import BasePooling as _BasePooling
 from keras_pooling.layers.fractional_pooling import (
     FractionalAvgPool,
     FractionalAvgPool1D,
@@ -47,8 +46,8 @@ from keras_pooling.layers.stochastic_pooling import (
     StochasticPool3D,
 )
 
-# Second names. Where Keras has the layer, its long name is the class, so that names in
-# summaries and of get_layer() stay as they were after a swap; else the short one is.
+# The second names. Where Keras has the layer, its long name is the class, so that names
+# in summaries and of get_layer() stay as they were after a swap; else the short one is.
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
@@ -77,19 +76,78 @@ StochasticPooling1D = StochasticPool1D
 StochasticPooling2D = StochasticPool2D
 StochasticPooling3D = StochasticPool3D
 
-# Every name, and the class that bears it.
-NAMES: dict[str, type[_BasePooling]] = {
-    name: thing
-    for name, thing in sorted(globals().items())
-    if isinstance(thing, type) and name[0] != "_"
-}
-__all__ = list(NAMES)
+__all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "FractionalAveragePooling1D",
+    "FractionalAveragePooling2D",
+    "FractionalAveragePooling3D",
+    "FractionalAvgPool",
+    "FractionalAvgPool1D",
+    "FractionalAvgPool2D",
+    "FractionalAvgPool3D",
+    "FractionalMaxPool",
+    "FractionalMaxPool1D",
+    "FractionalMaxPool2D",
+    "FractionalMaxPool3D",
+    "FractionalMaxPooling1D",
+    "FractionalMaxPooling2D",
+    "FractionalMaxPooling3D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalLpPool",
+    "GlobalLpPool1D",
+    "GlobalLpPool2D",
+    "GlobalLpPool3D",
+    "GlobalLpPooling1D",
+    "GlobalLpPooling2D",
+    "GlobalLpPooling3D",
+    "GlobalMaxPool",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "LpPool",
+    "LpPool1D",
+    "LpPool2D",
+    "LpPool3D",
+    "LpPooling1D",
+    "LpPooling2D",
+    "LpPooling3D",
+    "MaxPool",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "StochasticPool",
+    "StochasticPool1D",
+    "StochasticPool2D",
+    "StochasticPool3D",
+    "StochasticPooling1D",
+    "StochasticPooling2D",
+    "StochasticPooling3D",
+]
 
 # Files may hold either name: version 0.1.0 wrote the short ones. What is registered
 # last is what is written.
-for _name, _class in NAMES.items():
+_CLASSES = [globals()[_name] for _name in __all__]
+for _name, _class in zip(__all__, _CLASSES, strict=True):
     keras.saving.register_keras_serializable("keras_pooling", _name)(_class)
-for _class in NAMES.values():
+for _class in _CLASSES:
     keras.saving.register_keras_serializable("keras_pooling")(_class)
 
 

@@ -444,8 +444,8 @@ def _fractional(
     layout = arguments.data_format_name(data_format)
     shape = dispatch.static_shape(inputs)
     sizes = tuple(shape[axis] for axis in arguments.spatial_axes(layout, rank))
-    windows = given_regions(given, sizes, overlapping)
-    return dispatch.pool(function, inputs, windows, layout, **options)
+    edges = given_regions(given, sizes, overlapping)
+    return dispatch.pool(function, inputs, edges, layout, **options)
 
 
 def _words(inputs: Tensor, seed: Any, training: bool | None) -> Any:

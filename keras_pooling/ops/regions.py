@@ -34,8 +34,8 @@ def drawn(
     if seed is not None:
         regions_per = windows.regions_per
         channels = shape[-1] if data_format == "channels_last" else shape[1]
-        rows = {"batch": 1, "sample": shape[0], "channel": shape[0] * channels}
-        rows = rows[regions_per]
+        samples = 1 if regions_per == "batch" else shape[0]
+        rows = samples * channels if regions_per == "channel" else samples
         rows = rows if isinstance(rows, int) else ops.cast(rows, "int64")
     edges, largest = [], []
     axes = arguments.spatial_axes(data_format, len(shape) - 2)
