@@ -101,7 +101,9 @@ def plan(
     return Plan(windows, output_shape, dropped, arguments.index_dtype(sizes))
 
 
-_cached_plan = functools.lru_cache(maxsize=1024)(plan)
+_cached_plan = plan
+if keras.config.backend() != "torch":  # whose compiler warns of caches
+    _cached_plan = functools.lru_cache(maxsize=1024)(plan)
 
 
 def spec(function: str, inputs: Any, planned: Plan, options: dict[str, Any]) -> Any:
@@ -144,7 +146,8 @@ def run(
 
 def implementation_of(x: Any) -> ModuleType:
     """The module that pools this tensor: compiled for its host, or portable."""
-    if _library.use_compiled(x):
+    # PyTorch's compiler cannot follow the library's own questions.
+    if keras.config.backend() == "tensorflow" and _library.use_compiled(x):
         from keras_pooling.implementations import tensorflow
 
         return tensorflow
