@@ -103,6 +103,11 @@ def stochastic_pool(x: Any, windows: Windows, data_format: str, seed: Any) -> An
     ]
 
 
+def squeeze(y: Any, axes: tuple[int, ...]) -> Any:
+    """As `keras.ops.squeeze`, without all that it asks first."""
+    return tf.raw_ops.Squeeze(input=y, axis=axes)
+
+
 def fractional_regions(
     size: Any, count: Any, rows: Any, seed: Any, pseudo_random: bool, axis: int
 ) -> Any:
@@ -230,7 +235,14 @@ def _sizes(x: Any, channels_first: bool) -> Any:
 
 
 def _taken_from(op: tf.Operation, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: op.get_attr(name) for name in names}
+    attributes = getattr(op, "attrs", None)
+    if attributes is None:
+        return {name: op.get_attr(name) for name in names}
+    # What an eager tape has in place of an op looks each one up anew, which takes as
+    # long as a small pool.
+    values = dict(zip(attributes[::2], attributes[1::2], strict=True))
+    values = {name: values[name] for name in names}
+    return {n: v.encode() if isinstance(v, str) else v for n, v in values.items()}
 
 
 def _windows_taken_from(op: tf.Operation) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -39,6 +40,7 @@ class Plan(NamedTuple):
     shape: tuple[int | None, ...]  # of the output
     dropped: tuple[int, ...]  # axes of length 1 that the output lacks
     index_dtype: str
+    is_static: bool  # every size of the input is known
 
 
 def pool(
@@ -98,7 +100,8 @@ def plan(
     output_shape = tuple(
         pooled.get(axis, size) for axis, size in enumerate(shape) if axis not in dropped
     )
-    return Plan(windows, output_shape, dropped, arguments.index_dtype(sizes))
+    index_dtype = arguments.index_dtype(sizes)
+    return Plan(windows, output_shape, dropped, index_dtype, None not in shape)
 
 
 _cached_plan = plan
@@ -108,7 +111,9 @@ if keras.config.backend() != "torch":  # whose compiler warns of caches
 
 def spec(function: str, inputs: Any, planned: Plan, options: dict[str, Any]) -> Any:
     """The outputs of a plan as `KerasTensor`s."""
-    y = keras.KerasTensor(planned.shape, dtype=_dtypes(function, inputs)[0])
+    dtype = keras.backend.standardize_dtype(inputs.dtype)
+    dtype, _ = _dtypes(function, inputs.shape, dtype)
+    y = keras.KerasTensor(planned.shape, dtype=dtype)
     if options.get("return_indices"):
         return y, keras.KerasTensor(planned.shape, dtype=planned.index_dtype)
     return y
@@ -124,8 +129,10 @@ def run(
     options: dict[str, Any],
 ) -> Any:
     """Has an implementation carry out a plan."""
-    dtype, computed_dtype = _dtypes(function, inputs)
-    x = _cast(inputs, computed_dtype)
+    given_dtype = keras.backend.standardize_dtype(inputs.dtype)
+    dtype, computed_dtype = _dtypes(function, inputs.shape, given_dtype)
+    # keras.ops.cast asks the backend even where there is nothing to cast.
+    x = inputs if given_dtype == computed_dtype else ops.cast(inputs, computed_dtype)
     implementation = implementation_of(x)
     windows = planned.windows
     if mask is not None:
@@ -138,10 +145,12 @@ def run(
     if options.get("p") == math.inf:
         x, function, options = ops.abs(x), "max_pool", {}
     outputs = getattr(implementation, function)(x, windows, data_format, **options)
-    if options.get("return_indices"):
-        y, indices = outputs
-        return _finished(_cast(y, dtype), planned), _finished(indices, planned)
-    return _finished(_cast(outputs, dtype), planned)
+    y, *indices = outputs if options.get("return_indices") else (outputs,)
+    y = y if dtype == computed_dtype else ops.cast(y, dtype)
+    squeeze = getattr(implementation, "squeeze", ops.squeeze)
+    if indices:
+        return tuple(_finished(part, planned, squeeze) for part in (y, *indices))
+    return _finished(y, planned, squeeze)
 
 
 def implementation_of(x: Any) -> ModuleType:
@@ -156,8 +165,10 @@ def implementation_of(x: Any) -> ModuleType:
 
 def static_shape(x: Any) -> tuple[int | None, ...]:
     """The shape with None for what is not known; the rank must be."""
+    shape = x.shape
     try:
-        return tuple(x.shape)
+        # A TensorShape makes an object of every size that it yields.
+        return tuple(shape.as_list() if hasattr(shape, "as_list") else shape)
     except ValueError:  # TensorFlow's word for a tensor of unknown rank
         raise ArgumentError(
             f"the rank of the input is not known. Received inputs={x}. Give it a "
@@ -170,23 +181,16 @@ def rank_of(inputs: Any) -> int:
     return arguments.check_rank(static_shape(inputs))
 
 
-def _finished(y: Any, planned: Plan) -> Any:
-    y = ops.squeeze(y, planned.dropped) if planned.dropped else y
-    if hasattr(y, "set_shape"):  # a graph may have lost what is known
+def _finished(y: Any, planned: Plan, squeeze: Callable) -> Any:
+    y = squeeze(y, planned.dropped) if planned.dropped else y
+    # Where an axis is not known, a graph may have lost what is.
+    if not planned.is_static and hasattr(y, "set_shape"):
         y.set_shape(planned.shape)
     return y
 
 
-def _cast(x: Any, dtype: str) -> Any:
-    # keras.ops.cast asks the backend even where there is nothing to cast.
-    return (
-        x if keras.backend.standardize_dtype(x.dtype) == dtype else ops.cast(x, dtype)
-    )
-
-
-def _dtypes(function: str, inputs: Any) -> tuple[str, str]:
+def _dtypes(function: str, shape: Any, dtype: str) -> tuple[str, str]:
     """The dtypes of the output and of the computation."""
-    dtype = keras.backend.standardize_dtype(inputs.dtype)
     if function == "max_pool" and dtype in _MAX_DTYPES:
         return dtype, _MAX_DTYPES[dtype]
     if dtype in _FLOATS:
@@ -195,6 +199,6 @@ def _dtypes(function: str, inputs: Any) -> tuple[str, str]:
         return keras.config.floatx(), keras.config.floatx()
     raise ArgumentError(
         f"an input of dtype {dtype} cannot be pooled. Received "
-        f"shape={tuple(inputs.shape)}, dtype={dtype}. Cast it to one of "
+        f"shape={tuple(shape)}, dtype={dtype}. Cast it to one of "
         f"{', '.join(_MAX_DTYPES)}."
     )
