@@ -12,7 +12,7 @@ import tolerances
 
 import keras_pooling as kp
 
-pytestmark = pytest.mark.usefixtures("each_floor")
+pytestmark = pytest.mark.usefixtures("each_path")
 
 SHAPES = {
     (3, 11, 4): 1.6,

@@ -12,7 +12,7 @@ from keras_pooling.arguments import fractional_windows
 from keras_pooling.implementations.portable import random as portable_random
 from keras_pooling.ops import dispatch
 
-each_floor = pytest.mark.usefixtures("each_floor")
+each_path = pytest.mark.usefixtures("each_path")
 SEED = (11, 22)
 DRAWS = 21_000
 
@@ -64,7 +64,7 @@ def test_edges_of_sizes_beyond_32_bits():
     ]
 
 
-@each_floor
+@each_path
 def test_central_regions_have_u_one_half():
     for size in range(1, 40):
         for count in range(1, size + 1):
@@ -75,7 +75,7 @@ def test_central_regions_have_u_one_half():
             assert edges.tolist() == [list(expected)]
 
 
-@each_floor
+@each_path
 @pytest.mark.parametrize("pseudo_random", [True, False])
 def test_draws_keep_the_gap_rule(pseudo_random):
     for size, count in ((1, 1), (7, 7), (7, 1), (10, 3), (25, 17), (1000, 577)):
@@ -83,7 +83,7 @@ def test_draws_keep_the_gap_rule(pseudo_random):
             reference_fractional.assert_gap_rule(edges.tolist(), size, count)
 
 
-@each_floor
+@each_path
 @pytest.mark.parametrize(
     ("size", "count"), [(8, 7), (11, 5), (8, 6), (14, 12), (16, 7), (25, 7)]
 )
@@ -93,7 +93,7 @@ def test_every_order_of_gaps_is_as_likely(size, count, axis):
     check_frequencies(regions(size, count, DRAWS, SEED, False, axis), chances)
 
 
-@each_floor
+@each_path
 @pytest.mark.parametrize(("size", "count"), [(7, 5), (9, 4), (13, 9), (25, 17)])
 @pytest.mark.parametrize("axis", [0, 2])
 def test_every_pseudo_random_offset_is_as_likely(size, count, axis):
@@ -110,7 +110,7 @@ def check_frequencies(edges, chances):
     )
 
 
-@each_floor
+@each_path
 @pytest.mark.parametrize("pseudo_random", [True, False])
 def test_seeds_axes_and_rows_draw_for_themselves(pseudo_random):
     def draw(seed, axis):

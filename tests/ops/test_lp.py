@@ -30,7 +30,7 @@ FLOAT_MAX = float(np.finfo("float32").max)
 by_exponent = pytest.mark.parametrize("p", EXPONENTS)
 
 
-pytestmark = pytest.mark.usefixtures("each_floor")
+pytestmark = pytest.mark.usefixtures("each_path")
 
 
 def lp_pool(case, **options):

@@ -17,7 +17,7 @@ from cases import named
 
 import keras_pooling as kp
 
-pytestmark = pytest.mark.usefixtures("each_floor")
+pytestmark = pytest.mark.usefixtures("each_path")
 
 INF, NAN = np.inf, np.nan
 # Why, and the taps of one 2×2 window in order.
