@@ -23,16 +23,16 @@ help:
 	@echo '  format  format the Python and C++ sources'
 	@echo '  clean   remove .venv/, .venv-bench/, build/ and all that was made'
 
-# What pyproject.toml lists is installed first, with pip's progress; our own compilation then needs no isolation.
+# Prints what a target needs, of pyproject.toml: "run" to compile, run and show examples, else a dependency group.
 define LIST_REQUIREMENTS
-import tomllib
+import sys, tomllib
 table = tomllib.load(open("pyproject.toml", "rb"))
-project = table["project"]
-extras = [line for extra in project["optional-dependencies"].values() for line in extra]
-lines = table["build-system"]["requires"] + ["cmake", "ninja"] + project["dependencies"] + extras
-print(*(line for line in lines if not line.startswith(project["name"])), sep="\n")
+project, build = table["project"], table["build-system"]["requires"]
+run = build + ["cmake", "ninja"] + project["dependencies"] + project["optional-dependencies"]["examples"]
+print(*(run if sys.argv[1] == "run" else table["dependency-groups"][sys.argv[1]]), sep="\n")
 endef
 export LIST_REQUIREMENTS
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
 
 .venv/python.stamp:
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.13 with venv found. On Debian or Ubuntu:' \
@@ -43,17 +43,32 @@ export LIST_REQUIREMENTS
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/requirements.stamp: .venv/python.stamp pyproject.toml
-	@echo '==> 2/3 Installing TensorFlow, Keras and tools into .venv (several hundred MB the first time)'
-	@$(BIN)/python -c "$$LIST_REQUIREMENTS" > .venv/requirements.txt
-	@$(BIN)/python -m pip install --disable-pip-version-check -r .venv/requirements.txt
+# Installed first, with pip's progress; our own compilation then needs no isolation.
+.venv/run.stamp: .venv/python.stamp pyproject.toml
+	@echo '==> 2/3 Installing TensorFlow, Keras and what the examples draw with into .venv (several hundred MB the first time)'
+	@$(BIN)/python -c "$$LIST_REQUIREMENTS" run > .venv/run.txt
+	@$(PIP_INSTALL) -r .venv/run.txt
+	@touch $@
+
+# mypy reads the types of NumPy, which comes with what runs.
+.venv/lint.stamp: .venv/run.stamp
+	@echo '==> Installing formatters, linters and the type checker into .venv'
+	@$(BIN)/python -c "$$LIST_REQUIREMENTS" lint > .venv/lint.txt
+	@$(PIP_INSTALL) -r .venv/lint.txt
+	@touch $@
+
+.venv/test.stamp: .venv/run.stamp
+	@echo '==> Installing pytest, and JAX and PyTorch to test every layer on these Keras backends too, into .venv.'
+	@echo '    On PyPI PyTorch for Linux brings CUDA, some GB; PIP_EXTRA_INDEX_URL may name an index that has it for CPUs.'
+	@$(BIN)/python -c "$$LIST_REQUIREMENTS" test > .venv/test.txt
+	@$(PIP_INSTALL) -r .venv/test.txt
 	@touch $@
 
 # Editable: Python files are used where they stand, the compiled library goes to .venv.
-.venv/install.stamp: .venv/requirements.stamp $(CXX_FILES) $(wildcard custom_ops/*.*)
+.venv/install.stamp: .venv/run.stamp $(CXX_FILES) $(wildcard custom_ops/*.*)
 	@echo '==> 3/3 Compiling the ops and installing keras_pooling into .venv'
-	@CXX='$(CXX)' $(BIN)/python -m pip install --disable-pip-version-check --verbose --no-deps \
-	  --no-build-isolation --config-settings=build-dir=build --editable .
+	@CXX='$(CXX)' $(PIP_INSTALL) --verbose --no-deps --no-build-isolation \
+	  --config-settings=build-dir=build --editable .
 	@touch $@
 
 install: .venv/install.stamp
@@ -64,10 +79,11 @@ demo: install
 test: lint ctest pytest
 	@echo '==> All checks passed'
 
-lint: .venv/requirements.stamp
-	@echo '==> ruff and clang-format'
+lint: .venv/lint.stamp
+	@echo '==> ruff, mypy and clang-format'
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 	@$(BIN)/clang-format --dry-run --Werror $(filter %.cc %.h,$(CXX_FILES))
 
 ctest: install
@@ -76,7 +92,7 @@ ctest: install
 	@$(BIN)/cmake --build build
 	@$(BIN)/ctest --test-dir build --no-tests=error --output-on-failure
 
-pytest: install
+pytest: install .venv/test.stamp
 	@echo '==> Python tests'
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -91,7 +107,7 @@ bench: install .venv-bench/requirements.stamp
 	@$(BIN)/python benchmarks/run.py --rows '$(ROWS)' --peers '$(PEERS)' \
 	  $(if $(BASELINE),--baseline '$(BASELINE)') $(BENCH_ARGS)
 
-format: .venv/requirements.stamp
+format: .venv/lint.stamp
 	@$(BIN)/ruff check --fix --exit-zero .
 	@$(BIN)/ruff format .
 	@$(BIN)/clang-format -i $(filter %.cc %.h,$(CXX_FILES))

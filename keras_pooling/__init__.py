@@ -14,3 +14,7 @@ __version__ = package_version()
 __all__ = ["build_info", "force_portable", "layers", "ops", *layers.__all__]
 
 register()  # a SavedModel that holds the compiled ops loads after this
+
+
+def __dir__() -> list[str]:
+    return ["__version__", *__all__]

@@ -1,4 +1,8 @@
-"""What a call may say, normalised or refused. Plain integers and reals: no tensors."""
+"""What a call may say, normalised or refused. Plain integers and reals: no tensors.
+
+Errors are raised bare, as `ArgumentError`. Public functions and layers put their own
+names in front, once.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,11 @@ import contextlib
 import itertools
 import math
 import operator
-from collections.abc import Sequence
-from typing import Any, SupportsFloat, SupportsIndex
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeVar
+
+import keras
+import numpy as np
 
 from keras_pooling.windows import (
     AdaptiveWindows,
@@ -17,25 +24,72 @@ from keras_pooling.windows import (
     SlidingWindows,
 )
 
+DataFormat = Literal["channels_last", "channels_first"]
+Padding = (
+    Literal["valid", "same", "VALID", "SAME"]
+    | int
+    | Sequence[int]
+    | Sequence[int | Sequence[int]]
+)
+RegionsPer = Literal["batch", "sample", "channel"]
+Windows = SlidingWindows | AdaptiveWindows | FractionalWindows | Regions
+T = TypeVar("T")
+
 LARGEST = 2**31 - 1  # of any one argument: products of two still fit 64 bits
 
-Windows = SlidingWindows | AdaptiveWindows | FractionalWindows | Regions
+# What other libraries call our arguments, and what they call the layouts.
+_OUR_NAMES = {
+    "dilation": "dilation_rate",
+    "input": "inputs",
+    "kernel_size": "pool_size",
+    "ksize": "pool_size",
+    "norm_type": "p",
+    "stride": "strides",
+    "x": "inputs",
+}
+_LAYOUTS = {
+    **dict.fromkeys(("NWC", "NHWC", "NDHWC"), "channels_last"),
+    **dict.fromkeys(("NCW", "NCHW", "NCDHW"), "channels_first"),
+}
+
+
+class ArgumentError(ValueError):
+    """What is wrong with an argument, and what would do; `errors_name` says whose."""
+
+
+@contextlib.contextmanager
+def errors_name(call: str) -> Iterator[None]:
+    """Puts what the user called in front of what is wrong with an argument."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise ValueError(f"{call}: {error}") from None
+
+
+def refuse_other_names(given: dict[str, Any]) -> None:
+    """Refuses an argument that another library has, and says what ours is called."""
+    for name, value in given.items():
+        if name in _OUR_NAMES:
+            ours = _OUR_NAMES[name]
+            raise ArgumentError(
+                f"there is no `{name}` argument. Received {name}={value!r}. "
+                f"Use {ours}={value!r}."
+            )
 
 
 def sliding_windows(
-    call: str,
-    rank: int,
+    rank: int | None,
     pool_size: Any,
     strides: Any = None,
     padding: Any = "valid",
     dilation_rate: Any = 1,
     ceil_mode: Any = False,
 ) -> SlidingWindows:
-    """Normalises the arguments of sliding windows to one entry per axis.
+    """Normalises the arguments of sliding windows.
 
     Args:
-        call: the user's function or class, which opens every message.
-        rank: number of spatial axes.
+        rank: number of spatial axes. None: that of the arguments with one entry per
+            axis; if there is none, every number stands for all axes.
         pool_size: int or one int per axis.
         strides: int, one int per axis, or None for `pool_size`.
         padding: `"valid"`, `"same"`, an int, or one int or `(before, after)` pair
@@ -44,46 +98,50 @@ def sliding_windows(
         ceil_mode: bool.
 
     Raises:
-        ValueError: naming the argument, its value and what is allowed.
+        ArgumentError: naming the argument, its value and what is allowed.
     """
-    pool_size = positive_ints(call, "pool_size", pool_size, rank)
-    if strides is not None:
-        strides = positive_ints(call, "strides", strides, rank)
-    dilation_rate = positive_ints(call, "dilation_rate", dilation_rate, rank)
+    if rank is None:
+        rank = known_rank(
+            pool_size=pool_size,
+            strides=strides,
+            padding=padding,
+            dilation_rate=dilation_rate,
+        )
+    pool_size = positive_ints("pool_size", pool_size, rank)
     windows = SlidingWindows(
         pool_size,
-        strides or pool_size,
-        dilation_rate,
-        _padding(call, padding, rank),
-        flag(call, "ceil_mode", ceil_mode),
+        pool_size if strides is None else positive_ints("strides", strides, rank),
+        positive_ints("dilation_rate", dilation_rate, rank),
+        _padding(padding, rank),
+        flag("ceil_mode", ceil_mode),
     )
     if not isinstance(windows.padding, str):
-        for pair, extent in zip(windows.padding, windows.extents, strict=True):
+        per_axis = windows.of_rank(1)
+        for pair, extent in zip(per_axis.padding, per_axis.extents, strict=True):
             if max(pair) >= extent:
-                raise ValueError(
-                    f"{call}: the `padding` argument must be smaller than the window, "
-                    "or a window could lie in the padding alone. Received "
-                    f"padding={padding}, pool_size={pool_size}, dilation_rate="
-                    f"{dilation_rate}: {max(pair)} is not less than {extent}. Use "
-                    f"padding of at most {extent - 1} on that axis."
+                raise ArgumentError(
+                    "the `padding` argument must be smaller than the window, or a "
+                    f"window could lie in the padding alone. Received padding={padding}"
+                    f", pool_size={pool_size}, dilation_rate={dilation_rate}: "
+                    f"{max(pair)} is not less than {extent}. Use padding of at most "
+                    f"{extent - 1} on that axis."
                 )
     return windows
 
 
 def fractional_windows(
-    call: str,
-    rank: int,
+    rank: int | None,
     pooling_ratio: Any = None,
     output_size: Any = None,
     pseudo_random: Any = True,
     overlapping: Any = True,
     regions_per: Any = "batch",
 ) -> FractionalWindows:
-    """Normalises the arguments of fractional pooling to one entry per axis.
+    """Normalises the arguments of fractional pooling.
 
     Args:
-        call: the user's function or class, which opens every message.
-        rank: number of spatial axes.
+        rank: number of spatial axes. None: that of the arguments with one entry per
+            axis; if there is none, the number stands for all axes.
         pooling_ratio: number >= 1 or one per axis.
         output_size: int or one per axis; exactly one of the two is not None.
         pseudo_random: bool.
@@ -91,210 +149,271 @@ def fractional_windows(
         regions_per: `"batch"`, `"sample"` or `"channel"`.
 
     Raises:
-        ValueError: naming the argument, its value and what is allowed.
+        ArgumentError: naming the argument, its value and what is allowed.
     """
     if (pooling_ratio is None) == (output_size is None):
-        raise ValueError(
-            f"{call}: give exactly one of the `pooling_ratio` and `output_size` "
-            f"arguments. Received pooling_ratio={pooling_ratio!r}, "
-            f"output_size={output_size!r}. Use for example pooling_ratio=1.5."
+        raise ArgumentError(
+            "give exactly one of the `pooling_ratio` and `output_size` arguments. "
+            f"Received pooling_ratio={pooling_ratio!r}, output_size={output_size!r}. "
+            "Use for example pooling_ratio=1.5."
         )
+    if rank is None:
+        rank = known_rank(pooling_ratio=pooling_ratio, output_size=output_size)
     if output_size is not None:
-        output_size = positive_ints(call, "output_size", output_size, rank)
+        output_size = positive_ints("output_size", output_size, rank)
     else:
-        entries = _entries(call, "pooling_ratio", pooling_ratio, rank, "numbers >= 1")
-        pooling_ratio = tuple(
-            _real(call, "pooling_ratio", entry, pooling_ratio, 1, LARGEST)
-            for entry in entries
+        given = pooling_ratio
+        pooling_ratio = _per_axis(
+            "pooling_ratio",
+            given,
+            rank,
+            "a number",
+            lambda entry: _real(
+                "pooling_ratio",
+                entry,
+                given,
+                f"from 1 to {LARGEST}",
+                1,
+                LARGEST,
+            ),
         )
     return FractionalWindows(
         pooling_ratio,
         output_size,
-        flag(call, "pseudo_random", pseudo_random),
-        flag(call, "overlapping", overlapping),
-        choice(call, "regions_per", regions_per, ("batch", "sample", "channel")),
+        flag("pseudo_random", pseudo_random),
+        flag("overlapping", overlapping),
+        choice("regions_per", regions_per, ("batch", "sample", "channel")),
     )
 
 
-def check_edges(call: str, axis: int, edges: Sequence[int], size: int | None) -> None:
-    """Refuses region edges that do not ascend from 0 to the size of their axis."""
-    steps = (b - a for a, b in itertools.pairwise(edges))
-    end = edges[-1] if size is None and len(edges) else size
-    if len(edges) < 2 or edges[0] != 0 or edges[-1] != end or min(steps) < 1:
-        shown = ", ".join(map(str, edges[:8])) + ", …" * (len(edges) > 8)
-        raise ValueError(
-            f"{call}: the `regions` argument must hold, for each spatial axis, "
-            "integers that ascend from 0 to the size of the axis. Received for axis "
-            f"{axis}, whose size is {size}: [{shown}], ending in {[*edges[-1:]]}. The "
-            f"least regions would be [0, {size}]."
-        )
-
-
-def known_rank(*arguments: Any) -> int | None:
+def known_rank(**arguments: Any) -> int | None:
     """The rank that sequences among these arguments give; None if all are scalar."""
-    for argument in arguments:
+    for argument in arguments.values():
         if argument is not None and not isinstance(argument, str):
             try:
-                return len(argument)
+                rank = len(argument)
             except TypeError:
                 continue
+            if rank not in (1, 2, 3):
+                raise ArgumentError(
+                    f"there are 1, 2 or 3 spatial axes. Received {_shown(arguments)}. "
+                    "Batch and channels are never pooled: give one number, or one per "
+                    "spatial axis."
+                )
+            return rank
     return None
 
 
-def pooled_shape(
-    call: str,
-    windows: Windows,
-    shape: Sizes,
-    data_format: str,
-) -> tuple[int | None, ...]:
-    """Shape of the output for a whole input shape, batch and channels included.
+def check_edges(axis: int, edges: Sequence[int], size: int | None) -> None:
+    """Refuses region edges that do not ascend from 0 to the size of their axis."""
+    for position, (edge, following) in enumerate(itertools.pairwise(edges), start=1):
+        if following <= edge:
+            problem = f"where {following} follows {edge} at position {position}"
+            break
+    else:
+        if len(edges) < 2:
+            problem = "which holds no region"
+        elif edges[0] != 0:
+            problem = f"which begins at {edges[0]}"
+        elif size is not None and edges[-1] != size:
+            problem = f"which ends at {edges[-1]}"
+        else:
+            return
+    shown = ", ".join(map(str, edges[:8])) + ", …" * (len(edges) > 8)
+    end = "the size of the axis" if size is None else size
+    raise ArgumentError(
+        "the `regions` argument must hold, for each spatial axis, integers that ascend "
+        f"from 0 to the size of the axis. Received for axis {axis}, whose size is "
+        f"{size}: [{shown}], {problem}. Begin with 0, end with {end}, and let every "
+        "number be greater than the one before."
+    )
 
-    Raises:
-        ValueError: if the windows do not fit an input of this shape.
-    """
-    shape = tuple(shape)
-    check_rank(call, shape, windows.rank)
-    spatial = slice(1, -1) if data_format == "channels_last" else slice(2, None)
-    sizes = shape[spatial]
-    misfit = windows.misfit(sizes)
-    if misfit:
-        finding, remedy = misfit
-        raise ValueError(
-            f"{call}: {finding}. Received shape={shape}, {windows.received()}. {remedy}"
+
+def spatial_axes(data_format: str, rank: int) -> tuple[int, ...]:
+    """The axes of an input that are pooled."""
+    first = 1 if data_format == "channels_last" else 2
+    return tuple(range(first, first + rank))
+
+
+def check_rank(shape: Sizes) -> int:
+    """Number of spatial axes of an input: 1, 2 or 3."""
+    rank = len(shape) - 2
+    if rank not in (1, 2, 3):
+        raise ArgumentError(
+            "the input must have a batch axis, a channel axis and 1, 2 or 3 spatial "
+            f"axes. Received shape={tuple(shape)}. Reshape the input."
         )
-    pooled = windows.output_sizes(sizes)
-    if data_format == "channels_last":
-        return (shape[0], *pooled, shape[-1])
-    return (*shape[:2], *pooled)
-
-
-def check_rank(call: str, shape: Sizes, rank: int | None = None) -> int:
-    """Number of spatial axes of an input; it must be `rank`, or 1, 2 or 3."""
-    found = len(shape) - 2
-    if found not in (1, 2, 3) or rank not in (None, found):
-        wanted = "1, 2 or 3" if rank is None else rank
-        raise ValueError(
-            f"{call}: the input must have a batch axis, a channel axis and {wanted} "
-            f"spatial axes. Received shape={tuple(shape)}. Reshape the input, or give "
-            "one entry per spatial axis."
-        )
-    return found
+    return rank
 
 
 def index_dtype(sizes: Sizes) -> str:
     """Type of a flat index in a plane: int32 if the plane is known to fit it."""
-    fits = None not in sizes and math.prod(sizes) <= LARGEST + 1
+    known = [size for size in sizes if size is not None]
+    fits = len(known) == len(sizes) and math.prod(known) <= LARGEST + 1
     return "int32" if fits else "int64"
 
 
-def data_format_name(call: str, data_format: Any, default: str) -> str:
-    """One of the two layouts, in lower case; None means the default."""
-    name = default if data_format is None else data_format
+def data_format_name(data_format: Any) -> str:
+    """One of the two layouts, in lower case; None means Keras's default."""
+    name = keras.config.image_data_format() if data_format is None else data_format
     name = name.lower() if isinstance(name, str) else name
-    if name not in ("channels_last", "channels_first"):
-        raise ValueError(
-            f"{call}: the `data_format` argument must be one of 'channels_last', "
-            f"'channels_first'. Received: data_format={data_format!r}"
-        )
-    return name
-
-
-def flag(call: str, name: str, value: Any) -> bool:
-    """A bool, also NumPy's."""
-    if value is True or value is False or type(value).__name__ in ("bool", "bool_"):
-        return bool(value)
-    raise ValueError(
-        f"{call}: the `{name}` argument must be True or False. Received "
-        f"{name}={value!r}"
+    if name in ("channels_last", "channels_first"):
+        return name
+    layout = str(data_format).upper()
+    remedy = (
+        f'data_format="{_LAYOUTS[layout]}"'
+        if layout in _LAYOUTS
+        else 'data_format="channels_last", or None for the default of Keras'
+    )
+    raise ArgumentError(
+        "the `data_format` argument must be one of 'channels_last', 'channels_first'. "
+        f"Received data_format={data_format!r}. Use {remedy}."
     )
 
 
-def choice(call: str, name: str, value: Any, allowed: tuple[str, ...]) -> str:
+def flag(name: str, value: Any) -> bool:
+    """A bool, also NumPy's."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise ArgumentError(
+        f"the `{name}` argument must be True or False. Received {name}={value!r}."
+    )
+
+
+def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """One of a few words."""
     if isinstance(value, str) and value in allowed:
         return value
     words = ", ".join(f"'{word}'" for word in allowed)
-    raise ValueError(
-        f"{call}: the `{name}` argument must be one of {words}. Received "
-        f"{name}={value!r}"
+    raise ArgumentError(
+        f"the `{name}` argument must be one of {words}. Received {name}={value!r}."
     )
 
 
-def exponent(call: str, value: Any) -> float:
+def exponent(name: str, value: Any) -> float:
     """The p of Lp pooling: a real number > 0, infinity included."""
     smallest = 2.0**-1074
-    return _real(call, "p", value, value, smallest, math.inf)
+    return _real(name, value, value, "a number > 0", smallest, math.inf)
 
 
-def divisor(call: str, value: Any) -> int | None:
+def divisor(name: str, value: Any) -> int | None:
     """The number that replaces the count of an average, or None."""
-    if value is None:
-        return None
-    return _int(call, "divisor_override", value, value, 1)
+    return None if value is None else _int(name, value, value, 1)
 
 
-def positive_ints(call: str, name: str, value: Any, rank: int) -> tuple[int, ...]:
+_OPTIONS: dict[str, Callable[[str, Any], Any]] = {
+    "count_include_pad": flag,
+    "divisor_override": divisor,
+    "normalize": flag,
+    "p": exponent,
+    "return_indices": flag,
+}
+
+
+def options(**given: Any) -> dict[str, Any]:
+    """Normalises what a family's function takes beside its windows."""
+    return {name: _OPTIONS[name](name, value) for name, value in given.items()}
+
+
+def positive_ints(name: str, value: Any, rank: int | None) -> Any:
     """One positive int per axis from an int or from one per axis."""
-    entries = _entries(call, name, value, rank, "integers > 0")
-    return tuple(_int(call, name, entry, value, 1) for entry in entries)
+    return _per_axis(
+        name, value, rank, "an integer", lambda entry: _int(name, entry, value, 1)
+    )
 
 
-def _padding(call: str, padding: Any, rank: int) -> str | tuple[tuple[int, int], ...]:
+def _padding(padding: Any, rank: int | None) -> Any:
     if isinstance(padding, str):
         if padding.lower() in ("valid", "same"):
             return padding.lower()
-        raise ValueError(
-            f"{call}: the `padding` argument must be 'valid', 'same', an integer, or "
-            f"{rank} integers or (before, after) pairs. Received padding={padding!r}"
+        raise ArgumentError(
+            "the `padding` argument must be 'valid', 'same', an integer, or one "
+            "integer or (before, after) pair per spatial axis. Received "
+            f'padding={padding!r}. Use padding="same", or an integer to add as many '
+            "elements on every side."
         )
-    wanted = "integers or (before, after) pairs"
-    pairs = []
-    for entry in _entries(call, "padding", padding, rank, wanted):
-        pair = _entries(call, "padding", entry, 2, wanted)
-        pairs.append(tuple(_int(call, "padding", side, padding, 0) for side in pair))
-    return tuple(pairs)
+
+    def side(value: Any) -> int:
+        return _int("padding", value, padding, 0)
+
+    if rank is None:
+        return side(padding)
+    pair = "an integer or a (before, after) pair"
+    entries = _entries("padding", padding, rank, pair)
+    return tuple(
+        tuple(side(value) for value in _entries("padding", entry, 2, pair))
+        for entry in entries
+    )
 
 
-def _entries(call: str, name: str, value: Any, rank: int, wanted: str) -> tuple:
+def _per_axis(
+    name: str,
+    value: Any,
+    rank: int | None,
+    wanted: str,
+    check: Callable[[Any], T],
+) -> T | tuple[T, ...]:
+    """Checks each entry; without a rank the value is one number for every axis."""
+    if rank is None:
+        return check(value)
+    return tuple(check(entry) for entry in _entries(name, value, rank, wanted))
+
+
+def _entries(name: str, value: Any, count: int, wanted: str) -> tuple:
     try:
         entries = tuple(value)
     except TypeError:
-        return (value,) * rank
-    if len(entries) != rank or isinstance(value, str | bytes | dict):
-        raise ValueError(
-            f"{call}: the `{name}` argument must be an integer or a tuple of {rank} "
-            f"{wanted}. Received {name}={value!r}. Give one entry per spatial axis."
-        )
-    return entries
+        return (value,) * count
+    if len(entries) == count and not isinstance(value, str | bytes | dict):
+        return entries
+    remedy = "Give one entry per spatial axis, or one number for all."
+    if name == "padding" and count == 1 and len(entries) == 2:
+        remedy = f"Use padding=({entries},) for what comes before and after the axis."
+    raise ArgumentError(
+        f"the `{name}` argument must be {wanted}, or a tuple of {count} such entries. "
+        f"Received {name}={value!r}. {remedy}"
+    )
 
 
-def _int(call: str, name: str, entry: Any, value: Any, least: int) -> int:
+def _int(name: str, entry: Any, value: Any, least: int) -> int:
     try:
-        number = operator.index(entry)
+        number = None if isinstance(entry, bool) else operator.index(entry)
     except TypeError:
         number = None
-    if number is None or isinstance(entry, bool) or not least <= number <= LARGEST:
-        raise ValueError(
-            f"{call}: the `{name}` argument must hold integers from {least} to "
-            f"{LARGEST}. Received {name}={value!r}, including {entry!r} of type "
-            f"{type(entry).__name__}. Use for example {name}={max(least, 1)}."
-        )
-    return number
+    if number is not None and least <= number <= LARGEST:
+        return number
+    if number is None:
+        wanted = "hold integers"
+        found = f", including {entry!r} of type {type(entry).__name__}"
+    else:
+        found = "" if entry is value else f", including {number}"
+        wanted = f"be at most {LARGEST}"
+        if number < least:
+            wanted = "be positive" if least == 1 else "not be negative"
+    raise ArgumentError(
+        f"the `{name}` argument must {wanted}. Received {name}={value!r}{found}. "
+        f"Use for example {name}={max(least, 1)}."
+    )
 
 
 def _real(
-    call: str, name: str, entry: Any, value: Any, least: float, most: float
+    name: str, entry: Any, value: Any, wanted: str, least: float, most: float
 ) -> float:
-    is_bool = isinstance(entry, bool) or type(entry).__name__ in ("bool_", "bool")
     number = None
-    if isinstance(entry, SupportsFloat | SupportsIndex) and not is_bool:
+    if isinstance(entry, SupportsFloat | SupportsIndex) and not isinstance(
+        entry, bool | np.bool_
+    ):
         with contextlib.suppress(TypeError, ValueError, OverflowError):
             number = float(entry)
-    if number is None or not least <= number <= most:
-        allowed = f"a number from {least} to {most}" if most < math.inf else "> 0"
-        raise ValueError(
-            f"{call}: the `{name}` argument must be {allowed}. Received "
-            f"{name}={value!r}, including {entry!r} of type {type(entry).__name__}. "
-            f"Use for example {name}=2.0."
-        )
-    return number
+    if number is not None and least <= number <= most:
+        return number
+    found = "" if entry is value else f", including {entry!r}"
+    kind = f" of type {type(entry).__name__}" if number is None else ""
+    raise ArgumentError(
+        f"the `{name}` argument must be {wanted}. Received {name}={value!r}{found}"
+        f"{kind}. Use for example {name}=2.0."
+    )
+
+
+def _shown(arguments: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())

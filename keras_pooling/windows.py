@@ -1,14 +1,17 @@
 """Where pooling windows fall on an input. Plain integers: no tensor library, no Keras.
 
-Every class answers `rank`, `output_sizes`, `max_taps`, `misfit` and `received`. Only
-the compiled and the portable path ask which class it is.
+Every class answers `rank`, `of_rank`, `output_sizes`, `max_taps`, `misfit` and
+`received`. What the rank is may not be known yet: then each field holds one number that
+stands for every axis, `rank` is None, and `of_rank` gives the windows with one entry
+per axis, which answer the other questions. Only the implementations ask which class it
+is.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Sizes = Sequence["int | None"]
@@ -16,21 +19,35 @@ Sizes = Sequence["int | None"]
 
 @dataclass(frozen=True)
 class SlidingWindows:
-    """Windows of one size at regular steps: one entry per spatial axis.
+    """Windows of one size at regular steps.
 
-    `padding` is `"valid"`, `"same"` or one `(before, after)` pair per axis.
+    `padding` is `"valid"`, `"same"`, one `(before, after)` pair per axis, or a number
+    that stands for all sides.
     """
 
-    pool_size: tuple[int, ...]
-    strides: tuple[int, ...]
-    dilation_rate: tuple[int, ...]
-    padding: str | tuple[tuple[int, int], ...]
+    pool_size: Any
+    strides: Any
+    dilation_rate: Any
+    padding: Any
     ceil_mode: bool = False
 
     @property
-    def rank(self) -> int:
+    def rank(self) -> int | None:
         """Number of spatial axes."""
-        return len(self.pool_size)
+        return _rank(self.pool_size)
+
+    def of_rank(self, rank: int) -> SlidingWindows:
+        """These windows with one entry per axis."""
+        if self.rank is not None:
+            return self
+        explicit = not isinstance(self.padding, str)
+        return replace(
+            self,
+            pool_size=(self.pool_size,) * rank,
+            strides=(self.strides,) * rank,
+            dilation_rate=(self.dilation_rate,) * rank,
+            padding=((self.padding,) * 2,) * rank if explicit else self.padding,
+        )
 
     @property
     def extents(self) -> tuple[int, ...]:
@@ -64,12 +81,7 @@ class SlidingWindows:
         return room // stride + 1, before, after
 
     def output_sizes(self, sizes: Sizes) -> tuple[int | None, ...]:
-        """Number of windows along each axis; None where the size is None.
-
-        Raises:
-            ValueError: if there is no window, or one without a tap in the input.
-        """
-        _refuse(self.misfit(sizes))
+        """Number of windows along each axis; None where the size is None."""
         return tuple(
             None if size is None else self.axis(axis, size)[0]
             for axis, size in enumerate(sizes)
@@ -143,20 +155,21 @@ class AdaptiveWindows:
     window per axis.
     """
 
-    output_size: tuple[int | None, ...]
+    output_size: Any
 
     @property
-    def rank(self) -> int:
+    def rank(self) -> int | None:
         """Number of spatial axes."""
-        return len(self.output_size)
+        return _rank(self.output_size)
+
+    def of_rank(self, rank: int) -> AdaptiveWindows:
+        """These windows with one entry per axis."""
+        if self.rank is not None:
+            return self
+        return AdaptiveWindows((self.output_size,) * rank)
 
     def output_sizes(self, sizes: Sizes) -> tuple[int | None, ...]:
-        """Number of windows along each axis; None where it is not known.
-
-        Raises:
-            ValueError: if an axis of the input is empty.
-        """
-        _refuse(self.misfit(sizes))
+        """Number of windows along each axis; None where it is not known."""
         return tuple(
             size if wanted is None else wanted
             for wanted, size in zip(self.output_size, sizes, strict=True)
@@ -191,20 +204,27 @@ class FractionalWindows:
     """How many regions to cut each axis into, and how they are drawn.
 
     Exactly one of `pooling_ratio` (elements per region, on average) and `output_size`
-    (regions) is given, with one entry per axis. Where the regions fall is only known
-    for a call: see `Regions`.
+    (regions) is given. Where the regions fall is only known for a call: see `Regions`.
     """
 
-    pooling_ratio: tuple[float, ...] | None
-    output_size: tuple[int, ...] | None
+    pooling_ratio: Any
+    output_size: Any
     pseudo_random: bool
     overlapping: bool
     regions_per: str  # "batch" | "sample" | "channel"
 
     @property
-    def rank(self) -> int:
+    def rank(self) -> int | None:
         """Number of spatial axes."""
-        return len(self.pooling_ratio or self.output_size)
+        return _rank(self.pooling_ratio or self.output_size)
+
+    def of_rank(self, rank: int) -> FractionalWindows:
+        """These windows with one entry per axis."""
+        if self.rank is not None:
+            return self
+        if self.output_size is None:
+            return replace(self, pooling_ratio=(self.pooling_ratio,) * rank)
+        return replace(self, output_size=(self.output_size,) * rank)
 
     def count(self, axis: int, size: Any, floor: Callable = math.floor) -> Any:
         """Number of regions along one axis: `floor(size / pooling_ratio)`.
@@ -217,12 +237,7 @@ class FractionalWindows:
         return floor(size / self.pooling_ratio[axis])
 
     def output_sizes(self, sizes: Sizes) -> tuple[int | None, ...]:
-        """Number of regions along each axis; None where it is not known.
-
-        Raises:
-            ValueError: if an axis of the input is empty or too short.
-        """
-        _refuse(self.misfit(sizes))
+        """Number of regions along each axis; None where it is not known."""
         if self.output_size is not None:
             return self.output_size
         return tuple(
@@ -283,6 +298,10 @@ class Regions:
         """Number of spatial axes."""
         return len(self.edges)
 
+    def of_rank(self, rank: int) -> Regions:
+        """These regions: their rank is known."""
+        return self
+
     def output_sizes(self, sizes: Sizes) -> tuple[int | None, ...]:
         """Number of regions along each axis; None where the shapes do not tell."""
         edges = (tensor.shape[-1] for tensor in self.edges)
@@ -306,9 +325,8 @@ def _product(numbers: Iterable[int | None]) -> int | None:
     return None if None in numbers else math.prod(numbers)
 
 
-def _refuse(misfit: tuple[str, str] | None) -> None:
-    if misfit:
-        raise ValueError(". ".join(misfit))
+def _rank(entries: Any) -> int | None:
+    return len(entries) if isinstance(entries, tuple) else None
 
 
 def _empty_axis(sizes: Sizes) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Sets the process up before Keras and TensorFlow load, and offers each floor."""
+"""Sets the process up before Keras and TensorFlow load, and offers each path."""
 
 import os
 
@@ -14,8 +14,8 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
 
 
 @pytest.fixture(params=["active", "portable"])
-def each_floor(request):
-    """Runs on the floor that is in use, and on the portable one if that is another."""
+def each_path(request):
+    """Takes the path that is in use, and the portable one if that is another."""
     if request.param == "active":
         yield
         return
@@ -25,6 +25,6 @@ def each_floor(request):
     from keras_pooling import _library as library
 
     if not library.use_compiled(tf.zeros(())):
-        pytest.skip("the portable floor is the one in use")
+        pytest.skip("the portable path is the one in use")
     with kp.force_portable():
         yield

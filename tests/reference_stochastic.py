@@ -47,6 +47,23 @@ def expectation_gradient(taps: np.ndarray) -> np.ndarray:
     return np.where(taps > 0, 2 * chances - (chances**2).sum(), 0)
 
 
+def gradient_magnitude(taps: np.ndarray) -> np.ndarray:
+    """Returns what the terms of each slope add up to without their signs."""
+    chances = probabilities(taps)
+    if not np.isfinite(expectation(taps)) or taps.max() <= 0:
+        return chances
+    return np.where(taps > 0, 2 * chances + (chances**2).sum(), 0)
+
+
+def rounding_steps(taps: int) -> int:
+    """Returns how many roundings an expectation of so many taps is the result of.
+
+    Each tap is divided by the greatest and multiplied by its share, the weights and
+    the products are summed, and the sums are divided.
+    """
+    return 2 * taps + 4
+
+
 def stochastic_pool(x: np.ndarray, windows, data_format: str) -> np.ndarray:
     """Returns the expectation of each window, in float64."""
     planes = reference._planes(x, data_format)
@@ -58,14 +75,16 @@ def stochastic_pool(x: np.ndarray, windows, data_format: str) -> np.ndarray:
     return reference.from_channels_last(y, data_format)
 
 
-def stochastic_pool_gradient(x, dy, windows, data_format: str) -> np.ndarray:
+def stochastic_pool_gradient(
+    x, dy, windows, data_format: str, slopes=expectation_gradient
+) -> np.ndarray:
     """Returns the gradient of the expectation, in float64."""
     planes = reference._planes(x, data_format)
     dy = reference.to_channels_last(dy, data_format).astype(np.float64)
     dx = np.zeros(planes.shape)
     for position, taps in reference._every_window(windows):
         for n, c in np.ndindex(planes.shape[0], planes.shape[-1]):
-            slope = expectation_gradient(planes[n, taps, c])
+            slope = slopes(planes[n, taps, c])
             dx[n, taps, c] += slope * dy[n, *position, c]
     return reference._unplanes(dx, [axis.size for axis in windows], data_format)
 

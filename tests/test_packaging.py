@@ -64,3 +64,10 @@ def test_versions_agree():
     version = table["project"]["version"]
     assert importlib.metadata.version("keras_pooling") == version
     assert f"## {version}" in (REPOSITORY / "CHANGELOG.md").read_text()
+
+
+def test_users_and_the_demo_need_no_tool_and_no_other_backend():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    needed = project["dependencies"] + project["optional-dependencies"]["examples"]
+    names = {re.match(r"\w+", line)[0] for line in needed}
+    assert names == {"keras", "matplotlib", "mlxtend", "numpy", "rich", "tensorflow"}

@@ -102,6 +102,11 @@ def stochastic_pool(x: Any, windows: Windows, data_format: str, seed: Any) -> An
     ]
 
 
+def squeeze(y: Any, axes: tuple[int, ...]) -> Any:
+    """As `keras.ops.squeeze`, without all that it asks first."""
+    return tf.raw_ops.Squeeze(input=y, axis=axes)
+
+
 def fractional_regions(
     size: Any, count: Any, rows: Any, seed: Any, pseudo_random: bool, axis: int
 ) -> Any:
@@ -230,9 +235,19 @@ def _sizes(x: Any, channels_first: bool) -> Any:
 
 def _arguments_of(op: tf.Operation) -> dict[str, Any]:
     """The arguments that an op shares with its gradient; regions come last."""
+    pairs = getattr(op, "attrs", None)
+    if pairs is None:
+        attributes = {name: op.get_attr(name) for name in _ATTRIBUTES}
+    else:
+        # What an eager tape has in place of an op looks each one up anew, which takes
+        # as long as a small pool.
+        values = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        texts = {n: values[n] for n in _ATTRIBUTES}
+        attributes = {
+            n: v.encode() if isinstance(v, str) else v for n, v in texts.items()
+        }
     count = op.get_attr("num_regions")
-    regions = list(op.inputs[len(op.inputs) - count :])
-    return {**{name: op.get_attr(name) for name in _ATTRIBUTES}, "regions": regions}
+    return {**attributes, "regions": list(op.inputs[len(op.inputs) - count :])}
 
 
 def _with_nones(op: tf.Operation, *gradients: Any) -> list[Any]:

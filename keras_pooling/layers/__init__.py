@@ -1,59 +1,40 @@
-"""The layers, by their short and by Keras's long names."""
+"""The layers, and the one table of their names."""
+
+import keras
 
 from keras_pooling.layers.average_pooling import (
     AveragePooling1D,
     AveragePooling2D,
     AveragePooling3D,
     AvgPool,
-    AvgPool1D,
-    AvgPool2D,
-    AvgPool3D,
 )
-from keras_pooling.layers.fractional_average_pooling import (
+from keras_pooling.layers.fractional_pooling import (
     FractionalAvgPool,
     FractionalAvgPool1D,
     FractionalAvgPool2D,
     FractionalAvgPool3D,
-)
-from keras_pooling.layers.fractional_max_pooling import (
     FractionalMaxPool,
     FractionalMaxPool1D,
     FractionalMaxPool2D,
     FractionalMaxPool3D,
-)
-from keras_pooling.layers.global_lp_pooling import (
-    GlobalLpPool,
-    GlobalLpPool1D,
-    GlobalLpPool2D,
-    GlobalLpPool3D,
 )
 from keras_pooling.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     GlobalAveragePooling3D,
     GlobalAvgPool,
-    GlobalAvgPool1D,
-    GlobalAvgPool2D,
-    GlobalAvgPool3D,
+    GlobalLpPool,
+    GlobalLpPool1D,
+    GlobalLpPool2D,
+    GlobalLpPool3D,
     GlobalMaxPool,
-    GlobalMaxPool1D,
-    GlobalMaxPool2D,
-    GlobalMaxPool3D,
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
-from keras_pooling.layers.lp_pooling import (
-    LpPool,
-    LpPool1D,
-    LpPool2D,
-    LpPool3D,
-)
+from keras_pooling.layers.lp_pooling import LpPool, LpPool1D, LpPool2D, LpPool3D
 from keras_pooling.layers.max_pooling import (
     MaxPool,
-    MaxPool1D,
-    MaxPool2D,
-    MaxPool3D,
     MaxPooling1D,
     MaxPooling2D,
     MaxPooling3D,
@@ -65,6 +46,36 @@ from keras_pooling.layers.stochastic_pooling import (
     StochasticPool3D,
 )
 
+# The second names. Where Keras has the layer, its long name is the class, so that names
+# in summaries and of get_layer() stay as they were after a swap; else the short one is.
+AvgPool1D = AveragePooling1D
+AvgPool2D = AveragePooling2D
+AvgPool3D = AveragePooling3D
+FractionalAveragePooling1D = FractionalAvgPool1D
+FractionalAveragePooling2D = FractionalAvgPool2D
+FractionalAveragePooling3D = FractionalAvgPool3D
+FractionalMaxPooling1D = FractionalMaxPool1D
+FractionalMaxPooling2D = FractionalMaxPool2D
+FractionalMaxPooling3D = FractionalMaxPool3D
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalAvgPool3D = GlobalAveragePooling3D
+GlobalLpPooling1D = GlobalLpPool1D
+GlobalLpPooling2D = GlobalLpPool2D
+GlobalLpPooling3D = GlobalLpPool3D
+GlobalMaxPool1D = GlobalMaxPooling1D
+GlobalMaxPool2D = GlobalMaxPooling2D
+GlobalMaxPool3D = GlobalMaxPooling3D
+LpPooling1D = LpPool1D
+LpPooling2D = LpPool2D
+LpPooling3D = LpPool3D
+MaxPool1D = MaxPooling1D
+MaxPool2D = MaxPooling2D
+MaxPool3D = MaxPooling3D
+StochasticPooling1D = StochasticPool1D
+StochasticPooling2D = StochasticPool2D
+StochasticPooling3D = StochasticPool3D
+
 __all__ = [
     "AveragePooling1D",
     "AveragePooling2D",
@@ -73,6 +84,9 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
+    "FractionalAveragePooling1D",
+    "FractionalAveragePooling2D",
+    "FractionalAveragePooling3D",
     "FractionalAvgPool",
     "FractionalAvgPool1D",
     "FractionalAvgPool2D",
@@ -81,6 +95,9 @@ __all__ = [
     "FractionalMaxPool1D",
     "FractionalMaxPool2D",
     "FractionalMaxPool3D",
+    "FractionalMaxPooling1D",
+    "FractionalMaxPooling2D",
+    "FractionalMaxPooling3D",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -92,6 +109,9 @@ __all__ = [
     "GlobalLpPool1D",
     "GlobalLpPool2D",
     "GlobalLpPool3D",
+    "GlobalLpPooling1D",
+    "GlobalLpPooling2D",
+    "GlobalLpPooling3D",
     "GlobalMaxPool",
     "GlobalMaxPool1D",
     "GlobalMaxPool2D",
@@ -103,6 +123,9 @@ __all__ = [
     "LpPool1D",
     "LpPool2D",
     "LpPool3D",
+    "LpPooling1D",
+    "LpPooling2D",
+    "LpPooling3D",
     "MaxPool",
     "MaxPool1D",
     "MaxPool2D",
@@ -114,4 +137,19 @@ __all__ = [
     "StochasticPool1D",
     "StochasticPool2D",
     "StochasticPool3D",
+    "StochasticPooling1D",
+    "StochasticPooling2D",
+    "StochasticPooling3D",
 ]
+
+# Files may hold either name: version 0.1.0 wrote the short ones. What is registered
+# last is what is written.
+_CLASSES = [globals()[_name] for _name in __all__]
+for _name, _class in zip(__all__, _CLASSES, strict=True):
+    keras.saving.register_keras_serializable("keras_pooling", _name)(_class)
+for _class in _CLASSES:
+    keras.saving.register_keras_serializable("keras_pooling")(_class)
+
+
+def __dir__() -> list[str]:
+    return __all__

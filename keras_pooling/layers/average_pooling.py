@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import keras
-
-from keras_pooling import arguments
-from keras_pooling.layers.base_pooling import BaseSlidingPooling
-from keras_pooling.layers.documentation import documented
+from keras_pooling.arguments import DataFormat, Padding
+from keras_pooling.layers.base import BaseSlidingPooling
 
 
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
 class AvgPool(BaseSlidingPooling):
     """Average pooling; the input tells whether over 1, 2 or 3 spatial axes.
 
     `y[o] = Σ x[t] / n over the taps t of window o`, for each channel, where n is the
-    number of taps inside the input. float16 and bfloat16 are summed in float32 and
-    rounded once; integers are averaged as floats.
+    number of taps inside the input, unless `count_include_pad` or `divisor_override`
+    says otherwise. float16 and bfloat16 are summed in float32 and rounded once;
+    integers are averaged as floats.
 
-    {sliding_sizes}
+    With `extent = (pool_size - 1) * dilation_rate + 1`, an axis of `size` elements has
+
+    - `floor((size - extent) / strides) + 1` windows with `padding="valid"`,
+    - `ceil(size / strides)` windows with `padding="same"`,
+    - `floor((size + before + after - extent) / strides) + 1` windows otherwise.
+
+    `ceil_mode=True` replaces floor by ceil, without a last window that would start
+    beyond the input. Windows are clipped to the input: padding is never data.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        count_include_pad: bool, whether n counts the taps in the padding too (they
-            add nothing to the sum).
-        divisor_override: int > 0 to take in place of n, or None.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        count_include_pad: bool, whether taps in the padding are counted, as zeros.
+        divisor_override: int > 0 to divide each sum by, in place of the count.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     References:
         LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998.
@@ -49,13 +64,13 @@ class AvgPool(BaseSlidingPooling):
 
     def __init__(
         self,
-        pool_size: int | tuple = 2,
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
         name: str | None = None,
         *,
-        dilation_rate: int | tuple = 1,
+        dilation_rate: int | Sequence[int] = 1,
         ceil_mode: bool = False,
         count_include_pad: bool = False,
         divisor_override: int | None = None,
@@ -68,101 +83,88 @@ class AvgPool(BaseSlidingPooling):
             data_format,
             dilation_rate,
             ceil_mode,
+            options={
+                "count_include_pad": count_include_pad,
+                "divisor_override": divisor_override,
+            },
             name=name,
             **kwargs,
         )
-        self.count_include_pad = arguments.flag(
-            self._call(), "count_include_pad", count_include_pad
-        )
-        self.divisor_override = arguments.divisor(self._call(), divisor_override)
-
-    def options(self) -> dict[str, Any]:
-        """Further arguments of the function."""
-        return {
-            "count_include_pad": self.count_include_pad,
-            "divisor_override": self.divisor_override,
-        }
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` needs."""
-        return {**super().get_config(), **self.options()}
 
 
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class AvgPool1D(AvgPool):
+class AveragePooling1D(AvgPool):
     """Average pooling over the steps of a sequence.
 
-    `AvgPool` with one spatial axis, where the formula and the other arguments stand.
+    `y[o] = Σ x[t] / n over the taps t of window o`, for each channel, where n is the
+    number of taps inside the input. `AvgPool` says it in full, and what the sizes are.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        count_include_pad, divisor_override: as in `AvgPool`.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        count_include_pad: bool, whether taps in the padding are counted, as zeros.
+        divisor_override: int > 0 to divide each sum by, in place of the count.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, steps, channels)`, or `(batch, channels, steps)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
     >>> x = np.array([1., 5., 3., 4., 8.]).reshape(1, 5, 1)
-    >>> keras.ops.convert_to_numpy(kp.AvgPool1D(pool_size=3, strides=1)(x))[0, :, 0]
+    >>> y = kp.AveragePooling1D(pool_size=3, strides=1)(x)
+    >>> keras.ops.convert_to_numpy(y)[0, :, 0]
     array([3., 4., 5.], dtype=float32)
     """
 
     rank = 1
 
-    def __init__(
-        self,
-        pool_size: int | tuple = 2,
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        count_include_pad: bool = False,
-        divisor_override: int | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            count_include_pad=count_include_pad,
-            divisor_override=divisor_override,
-            **kwargs,
-        )
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class AvgPool2D(AvgPool):
+class AveragePooling2D(AvgPool):
     """Average pooling over the height and width of images.
 
-    `AvgPool` with 2 spatial axes, where the formula and the other arguments stand.
+    `y[o] = Σ x[t] / n over the taps t of window o`, for each channel, where n is the
+    number of taps inside the input. `AvgPool` says it in full, and what the sizes are.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        count_include_pad, divisor_override: as in `AvgPool`.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        count_include_pad: bool, whether taps in the padding are counted, as zeros.
+        divisor_override: int > 0 to divide each sum by, in place of the count.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
     >>> x = np.arange(9.).reshape(1, 3, 3, 1)
-    >>> y = kp.AvgPool2D(pool_size=(2, 2), strides=1)(x)
+    >>> y = kp.AveragePooling2D(pool_size=(2, 2), strides=1)(x)
     >>> keras.ops.convert_to_numpy(y)[0, ..., 0]
     array([[2., 3.],
            [5., 6.]], dtype=float32)
@@ -170,89 +172,42 @@ class AvgPool2D(AvgPool):
 
     rank = 2
 
-    def __init__(
-        self,
-        pool_size: int | tuple = (2, 2),
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        count_include_pad: bool = False,
-        divisor_override: int | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            count_include_pad=count_include_pad,
-            divisor_override=divisor_override,
-            **kwargs,
-        )
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class AvgPool3D(AvgPool):
+class AveragePooling3D(AvgPool):
     """Average pooling over depth, height and width of volumes.
 
-    `AvgPool` with 3 spatial axes, where the formula and the other arguments stand.
+    `y[o] = Σ x[t] / n over the taps t of window o`, for each channel, where n is the
+    number of taps inside the input. `AvgPool` says it in full, and what the sizes are.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        count_include_pad, divisor_override: as in `AvgPool`.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        count_include_pad: bool, whether taps in the padding are counted, as zeros.
+        divisor_override: int > 0 to divide each sum by, in place of the count.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, depth, height, width, channels)`, or
+        `(batch, channels, depth, height, width)` with `data_format="channels_first"`.
+        Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
     >>> x = np.arange(27.).reshape(1, 3, 3, 3, 1)
-    >>> keras.ops.convert_to_numpy(kp.AvgPool3D(pool_size=2)(x))[0, ..., 0]
+    >>> keras.ops.convert_to_numpy(kp.AveragePooling3D(pool_size=2)(x))[0, ..., 0]
     array([[[6.5]]], dtype=float32)
     """
 
     rank = 3
-
-    def __init__(
-        self,
-        pool_size: int | tuple = (2, 2, 2),
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        count_include_pad: bool = False,
-        divisor_override: int | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            count_include_pad=count_include_pad,
-            divisor_override=divisor_override,
-            **kwargs,
-        )
-
-
-# Keras's long names.
-AveragePooling1D = AvgPool1D
-AveragePooling2D = AvgPool2D
-AveragePooling3D = AvgPool3D

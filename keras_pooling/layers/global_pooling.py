@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-from keras import ops
-
-from keras_pooling.layers.base_pooling import BaseGlobalPooling
-from keras_pooling.layers.documentation import documented
+from keras_pooling.arguments import DataFormat
+from keras_pooling.layers.base import BaseGlobalPooling
 
 
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
 class GlobalMaxPool(BaseGlobalPooling):
     """Greatest element of each channel; the input tells how many spatial axes.
 
@@ -20,11 +15,20 @@ class GlobalMaxPool(BaseGlobalPooling):
     first NaN, else to the first greatest element in row-major order.
 
     Args:
-        {global_args}
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {global_shapes}
+    Input shape:
+        `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {global_raises}
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
 
     References:
         Oquab et al., Is Object Localization for Free?, 2015.
@@ -39,8 +43,100 @@ class GlobalMaxPool(BaseGlobalPooling):
     function = "max_pool"
 
 
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
+class GlobalMaxPooling1D(GlobalMaxPool):
+    """Greatest element of each channel over the steps of a sequence.
+
+    `y = max of x[t] over all positions t`, as `GlobalMaxPool`.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, steps, channels)`, or `(batch, channels, steps)` with
+        `data_format="channels_first"`. Each axis may be None.
+
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
+
+    Example:
+
+    >>> x = np.arange(12.).reshape(1, 6, 2)
+    >>> keras.ops.convert_to_numpy(kp.GlobalMaxPooling1D()(x))
+    array([[10., 11.]], dtype=float32)
+    """
+
+    rank = 1
+
+
+class GlobalMaxPooling2D(GlobalMaxPool):
+    """Greatest element of each channel over the height and width of images.
+
+    `y = max of x[t] over all positions t`, as `GlobalMaxPool`.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
+        `data_format="channels_first"`. Each axis may be None.
+
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
+
+    Example:
+
+    >>> x = np.arange(12.).reshape(1, 2, 3, 2)
+    >>> keras.ops.convert_to_numpy(kp.GlobalMaxPooling2D()(x))
+    array([[10., 11.]], dtype=float32)
+    """
+
+    rank = 2
+
+
+class GlobalMaxPooling3D(GlobalMaxPool):
+    """Greatest element of each channel over depth, height and width of volumes.
+
+    `y = max of x[t] over all positions t`, as `GlobalMaxPool`.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, depth, height, width, channels)`, or
+        `(batch, channels, depth, height, width)` with `data_format="channels_first"`.
+        Each axis may be None.
+
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
+
+    Example:
+
+    >>> x = np.arange(12.).reshape(1, 1, 2, 3, 2)
+    >>> keras.ops.convert_to_numpy(kp.GlobalMaxPooling3D()(x))
+    array([[10., 11.]], dtype=float32)
+    """
+
+    rank = 3
+
+
 class GlobalAvgPool(BaseGlobalPooling):
     """Average of each channel; the input tells how many spatial axes.
 
@@ -49,15 +145,24 @@ class GlobalAvgPool(BaseGlobalPooling):
     summed in float32 and rounded once; integers are averaged as floats.
 
     Args:
-        {global_args}
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
     Call arguments:
         inputs: the tensor.
         mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
-    {global_shapes}
+    Input shape:
+        `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {global_raises}
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
 
     References:
         Lin et al., Network in Network, 2014.
@@ -72,216 +177,267 @@ class GlobalAvgPool(BaseGlobalPooling):
     function = "avg_pool"
 
     def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+        self,
+        data_format: DataFormat | None = None,
+        keepdims: bool = False,
+        **kwargs: Any,
     ):
         super().__init__(data_format, keepdims, **kwargs)
         self.supports_masking = self.rank in (None, 1)
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Pools a tensor."""
-        if mask is None or not self.supports_masking:  # Keras has warned then
-            return super().call(inputs)
-        if len(inputs.shape) != 3:
-            raise ValueError(
-                f"{self._call()}: a mask needs an input with one spatial axis. "
-                f"Received shape={tuple(inputs.shape)}, mask.shape="
-                f"{tuple(mask.shape)}. Remove the mask, or pool the steps alone."
-            )
-        return self._masked_average(inputs, mask)
+        # Of a mask that is not supported Keras has warned.
+        return self.pool(inputs, mask=mask if self.supports_masking else None)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """Returns None: no step is left that a mask could speak of."""
         return None
 
-    def _masked_average(self, inputs: Any, mask: Any) -> Any:
-        steps, channels = (1, 2) if self.data_format == "channels_last" else (2, 1)
-        mask = ops.expand_dims(ops.cast(mask, "bool"), channels)
-        dtype = self.compute_output_spec(inputs).dtype
-        wide = "float32" if dtype in ("float16", "bfloat16") else dtype
-        valid = ops.where(mask, ops.cast(inputs, wide), 0)
-        total = ops.sum(valid, axis=steps, keepdims=self.keepdims)
-        count = ops.sum(ops.cast(mask, wide), axis=steps, keepdims=self.keepdims)
-        return ops.cast(total / ops.maximum(count, 1), dtype)
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class GlobalMaxPool1D(GlobalMaxPool):
-    """Greatest element of each channel over the steps of a sequence.
-
-    `GlobalMaxPool` with one spatial axis, where the formula stands.
-
-    Args:
-        {global_args}
-
-    {global_shapes}
-
-    {global_raises}
-
-    Example:
-
-    >>> x = np.arange(12.).reshape(1, 6, 2)
-    >>> keras.ops.convert_to_numpy(kp.GlobalMaxPool1D()(x))
-    array([[10., 11.]], dtype=float32)
-    """
-
-    rank = 1
-
-    def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
-    ):
-        super().__init__(data_format, keepdims, **kwargs)
-
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class GlobalMaxPool2D(GlobalMaxPool):
-    """Greatest element of each channel over the height and width of images.
-
-    `GlobalMaxPool` with 2 spatial axes, where the formula stands.
-
-    Args:
-        {global_args}
-
-    {global_shapes}
-
-    {global_raises}
-
-    Example:
-
-    >>> x = np.arange(12.).reshape(1, 2, 3, 2)
-    >>> keras.ops.convert_to_numpy(kp.GlobalMaxPool2D()(x))
-    array([[10., 11.]], dtype=float32)
-    """
-
-    rank = 2
-
-    def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
-    ):
-        super().__init__(data_format, keepdims, **kwargs)
-
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class GlobalMaxPool3D(GlobalMaxPool):
-    """Greatest element of each channel over depth, height and width of volumes.
-
-    `GlobalMaxPool` with 3 spatial axes, where the formula stands.
-
-    Args:
-        {global_args}
-
-    {global_shapes}
-
-    {global_raises}
-
-    Example:
-
-    >>> x = np.arange(12.).reshape(1, 1, 2, 3, 2)
-    >>> keras.ops.convert_to_numpy(kp.GlobalMaxPool3D()(x))
-    array([[10., 11.]], dtype=float32)
-    """
-
-    rank = 3
-
-    def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
-    ):
-        super().__init__(data_format, keepdims, **kwargs)
-
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class GlobalAvgPool1D(GlobalAvgPool):
+class GlobalAveragePooling1D(GlobalAvgPool):
     """Average of each channel over the steps of a sequence.
 
-    `GlobalAvgPool` with one spatial axis, where the formula stands.
+    `y = Σ x[t] / n over all n positions t`, as `GlobalAvgPool`.
 
     Args:
-        {global_args}
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {global_shapes}
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
-    {global_raises}
+    Input shape:
+        `(batch, steps, channels)`, or `(batch, channels, steps)` with
+        `data_format="channels_first"`. Each axis may be None.
+
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
 
     Example:
 
     >>> x = np.arange(12.).reshape(1, 6, 2)
-    >>> keras.ops.convert_to_numpy(kp.GlobalAvgPool1D()(x))
+    >>> keras.ops.convert_to_numpy(kp.GlobalAveragePooling1D()(x))
     array([[5., 6.]], dtype=float32)
     """
 
     rank = 1
 
-    def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
-    ):
-        super().__init__(data_format, keepdims, **kwargs)
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class GlobalAvgPool2D(GlobalAvgPool):
+class GlobalAveragePooling2D(GlobalAvgPool):
     """Average of each channel over the height and width of images.
 
-    `GlobalAvgPool` with 2 spatial axes, where the formula stands.
+    `y = Σ x[t] / n over all n positions t`, as `GlobalAvgPool`.
 
     Args:
-        {global_args}
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {global_shapes}
+    Input shape:
+        `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {global_raises}
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
 
     Example:
 
     >>> x = np.arange(12.).reshape(1, 2, 3, 2)
-    >>> keras.ops.convert_to_numpy(kp.GlobalAvgPool2D()(x))
+    >>> keras.ops.convert_to_numpy(kp.GlobalAveragePooling2D()(x))
     array([[5., 6.]], dtype=float32)
     """
 
     rank = 2
 
-    def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
-    ):
-        super().__init__(data_format, keepdims, **kwargs)
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class GlobalAvgPool3D(GlobalAvgPool):
+class GlobalAveragePooling3D(GlobalAvgPool):
     """Average of each channel over depth, height and width of volumes.
 
-    `GlobalAvgPool` with 3 spatial axes, where the formula stands.
+    `y = Σ x[t] / n over all n positions t`, as `GlobalAvgPool`.
 
     Args:
-        {global_args}
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {global_shapes}
+    Input shape:
+        `(batch, depth, height, width, channels)`, or
+        `(batch, channels, depth, height, width)` with `data_format="channels_first"`.
+        Each axis may be None.
 
-    {global_raises}
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
 
     Example:
 
     >>> x = np.arange(12.).reshape(1, 1, 2, 3, 2)
-    >>> keras.ops.convert_to_numpy(kp.GlobalAvgPool3D()(x))
+    >>> keras.ops.convert_to_numpy(kp.GlobalAveragePooling3D()(x))
     array([[5., 6.]], dtype=float32)
     """
 
     rank = 3
 
+
+class GlobalLpPool(BaseGlobalPooling):
+    """Lp norm of each channel; the input tells how many spatial axes.
+
+    `y = (Σ |x[t]|^p)^(1/p) over all positions t`; with `normalize=True` the sum is
+    divided by their number. `LpPool` says what the gradient is.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        p: real number > 0; `math.inf` gives the greatest |x|.
+        normalize: bool, whether the sum is divided by the number of taps.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
+        `data_format="channels_first"`. Each axis may be None.
+
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
+
+    References:
+        Radenović et al., Fine-tuning CNN Image Retrieval with No Human Annotation,
+        2018.
+
+    Example:
+
+    >>> x = np.array([3., -4., 0., 12.]).reshape(1, 2, 2, 1)
+    >>> keras.ops.convert_to_numpy(kp.GlobalLpPool()(x))
+    array([[13.]], dtype=float32)
+    """
+
+    function = "lp_pool"
+
     def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+        self,
+        data_format: DataFormat | None = None,
+        keepdims: bool = False,
+        *,
+        p: float = 2.0,
+        normalize: bool = False,
+        **kwargs: Any,
     ):
-        super().__init__(data_format, keepdims, **kwargs)
+        options = {"p": p, "normalize": normalize}
+        super().__init__(data_format, keepdims, options=options, **kwargs)
 
 
-# Keras's long names.
-GlobalMaxPooling1D = GlobalMaxPool1D
-GlobalMaxPooling2D = GlobalMaxPool2D
-GlobalMaxPooling3D = GlobalMaxPool3D
-GlobalAveragePooling1D = GlobalAvgPool1D
-GlobalAveragePooling2D = GlobalAvgPool2D
-GlobalAveragePooling3D = GlobalAvgPool3D
+class GlobalLpPool1D(GlobalLpPool):
+    """Lp norm of each channel over the steps of a sequence.
+
+    `y = (Σ |x[t]|^p)^(1/p) over all positions t`, as `GlobalLpPool`.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        p: real number > 0; `math.inf` gives the greatest |x|.
+        normalize: bool, whether the sum is divided by the number of taps.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, steps, channels)`, or `(batch, channels, steps)` with
+        `data_format="channels_first"`. Each axis may be None.
+
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
+
+    Example:
+
+    >>> x = np.array([3., -4., 0., 12.]).reshape(1, 4, 1)
+    >>> keras.ops.convert_to_numpy(kp.GlobalLpPool1D(p=1)(x))
+    array([[19.]], dtype=float32)
+    """
+
+    rank = 1
+
+
+class GlobalLpPool2D(GlobalLpPool):
+    """Lp norm of each channel over the height and width of images.
+
+    `y = (Σ |x[t]|^p)^(1/p) over all positions t`, as `GlobalLpPool`.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        p: real number > 0; `math.inf` gives the greatest |x|.
+        normalize: bool, whether the sum is divided by the number of taps.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
+        `data_format="channels_first"`. Each axis may be None.
+
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
+
+    Example:
+
+    >>> x = np.array([3., -4., 0., 12.]).reshape(1, 2, 2, 1)
+    >>> keras.ops.convert_to_numpy(kp.GlobalLpPool2D(p=1)(x))
+    array([[19.]], dtype=float32)
+    """
+
+    rank = 2
+
+
+class GlobalLpPool3D(GlobalLpPool):
+    """Lp norm of each channel over depth, height and width of volumes.
+
+    `y = (Σ |x[t]|^p)^(1/p) over all positions t`, as `GlobalLpPool`.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        p: real number > 0; `math.inf` gives the greatest |x|.
+        normalize: bool, whether the sum is divided by the number of taps.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, depth, height, width, channels)`, or
+        `(batch, channels, depth, height, width)` with `data_format="channels_first"`.
+        Each axis may be None.
+
+    Output shape:
+        `(batch, channels)`; with `keepdims=True` the input's with 1 for each spatial
+        axis.
+
+    Raises:
+        ValueError: if a spatial axis of the input is empty.
+
+    Example:
+
+    >>> x = np.array([3., -4., 0., 12.]).reshape(1, 1, 2, 2, 1)
+    >>> keras.ops.convert_to_numpy(kp.GlobalLpPool3D(p=1)(x))
+    array([[19.]], dtype=float32)
+    """
+
+    rank = 3

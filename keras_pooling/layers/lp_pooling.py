@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import keras
-
-from keras_pooling.layers.base_pooling import BaseSlidingPooling
-from keras_pooling.layers.documentation import documented
-from keras_pooling.ops.pooling import lp_options
+from keras_pooling.arguments import DataFormat, Padding
+from keras_pooling.layers.base import BaseSlidingPooling
 
 
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
 class LpPool(BaseSlidingPooling):
     """Lp pooling; the input tells whether over 1, 2 or 3 spatial axes.
 
@@ -25,18 +21,37 @@ class LpPool(BaseSlidingPooling):
 
     The gradient is `sign(x) · (|x| / y)^(p-1) · dy`, and 0 where y or x is 0.
 
-    {sliding_sizes}
+    With `extent = (pool_size - 1) * dilation_rate + 1`, an axis of `size` elements has
+
+    - `floor((size - extent) / strides) + 1` windows with `padding="valid"`,
+    - `ceil(size / strides)` windows with `padding="same"`,
+    - `floor((size + before + after - extent) / strides) + 1` windows otherwise.
+
+    `ceil_mode=True` replaces floor by ceil, without a last window that would start
+    beyond the input. Windows are clipped to the input: padding is never data.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        p: real number > 0, `math.inf` included.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        p: real number > 0; `math.inf` gives the greatest |x|.
         normalize: bool, whether the sum is divided by the number of taps.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     References:
         Sermanet et al., Convolutional Neural Networks Applied to House Numbers Digit
@@ -56,15 +71,15 @@ class LpPool(BaseSlidingPooling):
 
     def __init__(
         self,
-        pool_size: int | tuple = 2,
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
         name: str | None = None,
         *,
         p: float = 2.0,
         normalize: bool = False,
-        dilation_rate: int | tuple = 1,
+        dilation_rate: int | Sequence[int] = 1,
         ceil_mode: bool = False,
         **kwargs: Any,
     ):
@@ -75,36 +90,40 @@ class LpPool(BaseSlidingPooling):
             data_format,
             dilation_rate,
             ceil_mode,
+            options={"p": p, "normalize": normalize},
             name=name,
             **kwargs,
         )
-        self.p, self.normalize = lp_options(self._call(), p, normalize).values()
-
-    def options(self) -> dict[str, Any]:
-        """Further arguments of the function."""
-        return {"p": self.p, "normalize": self.normalize}
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` needs."""
-        return {**super().get_config(), **self.options()}
 
 
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
 class LpPool1D(LpPool):
     """Lp pooling over the steps of a sequence.
 
-    `LpPool` with one spatial axis, where the formula and the other arguments stand.
+    `y[o] = (Σ |x[t]|^p)^(1/p) over the taps t of window o`, for each channel. `LpPool`
+    says it in full, with the gradient and the sizes.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        p, normalize: as in `LpPool`.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        p: real number > 0; `math.inf` gives the greatest |x|.
+        normalize: bool, whether the sum is divided by the number of taps.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, steps, channels)`, or `(batch, channels, steps)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
@@ -115,50 +134,35 @@ class LpPool1D(LpPool):
 
     rank = 1
 
-    def __init__(
-        self,
-        pool_size: int | tuple = 2,
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        p: float = 2.0,
-        normalize: bool = False,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            p=p,
-            normalize=normalize,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            **kwargs,
-        )
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
 class LpPool2D(LpPool):
     """Lp pooling over the height and width of images.
 
-    `LpPool` with 2 spatial axes, where the formula and the other arguments stand.
+    `y[o] = (Σ |x[t]|^p)^(1/p) over the taps t of window o`, for each channel. `LpPool`
+    says it in full, with the gradient and the sizes.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        p, normalize: as in `LpPool`.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        p: real number > 0; `math.inf` gives the greatest |x|.
+        normalize: bool, whether the sum is divided by the number of taps.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
@@ -169,50 +173,36 @@ class LpPool2D(LpPool):
 
     rank = 2
 
-    def __init__(
-        self,
-        pool_size: int | tuple = (2, 2),
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        p: float = 2.0,
-        normalize: bool = False,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            p=p,
-            normalize=normalize,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            **kwargs,
-        )
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
 class LpPool3D(LpPool):
     """Lp pooling over depth, height and width of volumes.
 
-    `LpPool` with 3 spatial axes, where the formula and the other arguments stand.
+    `y[o] = (Σ |x[t]|^p)^(1/p) over the taps t of window o`, for each channel. `LpPool`
+    says it in full, with the gradient and the sizes.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        p, normalize: as in `LpPool`.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        p: real number > 0; `math.inf` gives the greatest |x|.
+        normalize: bool, whether the sum is divided by the number of taps.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, depth, height, width, channels)`, or
+        `(batch, channels, depth, height, width)` with `data_format="channels_first"`.
+        Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
@@ -223,30 +213,3 @@ class LpPool3D(LpPool):
     """
 
     rank = 3
-
-    def __init__(
-        self,
-        pool_size: int | tuple = (2, 2, 2),
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        p: float = 2.0,
-        normalize: bool = False,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            p=p,
-            normalize=normalize,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            **kwargs,
-        )

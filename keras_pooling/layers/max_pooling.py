@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import keras
-
-from keras_pooling import arguments
-from keras_pooling.layers.base_pooling import BaseSlidingPooling
-from keras_pooling.layers.documentation import documented
+from keras_pooling.arguments import DataFormat, Padding
+from keras_pooling.layers.base import BaseSlidingPooling
 
 
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
 class MaxPool(BaseSlidingPooling):
     """Max pooling; the input tells whether over 1, 2 or 3 spatial axes.
 
@@ -20,21 +16,40 @@ class MaxPool(BaseSlidingPooling):
     window gives NaN. The gradient goes to the first NaN, else to the first greatest
     tap in row-major order.
 
-    {sliding_sizes}
+    `indices` are flat positions in the input's spatial plane (no batch, no channel):
+    int32 if the plane is known to have at most 2³¹ elements, else int64.
+
+    With `extent = (pool_size - 1) * dilation_rate + 1`, an axis of `size` elements has
+
+    - `floor((size - extent) / strides) + 1` windows with `padding="valid"`,
+    - `ceil(size / strides)` windows with `padding="same"`,
+    - `floor((size + before + after - extent) / strides) + 1` windows otherwise.
+
+    `ceil_mode=True` replaces floor by ceil, without a last window that would start
+    beyond the input. Windows are clipped to the input: padding is never data.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        return_indices: bool, whether to return `(y, indices)`: where each maximum
-            stands, as a flat index in the input's spatial plane (no batch, no
-            channel), int32 if the plane is known to have at most 2³¹ elements, else
-            int64.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        return_indices: bool, whether to return `(y, indices)`.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
-        With `return_indices=True`, two tensors of this shape.
+    Input shape:
+        `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes. With `return_indices=True`, two
+        tensors of this shape.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     References:
         Ranzato et al., Unsupervised Learning of Invariant Feature Hierarchies with
@@ -54,13 +69,13 @@ class MaxPool(BaseSlidingPooling):
 
     def __init__(
         self,
-        pool_size: int | tuple = 2,
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
         name: str | None = None,
         *,
-        dilation_rate: int | tuple = 1,
+        dilation_rate: int | Sequence[int] = 1,
         ceil_mode: bool = False,
         return_indices: bool = False,
         **kwargs: Any,
@@ -72,95 +87,84 @@ class MaxPool(BaseSlidingPooling):
             data_format,
             dilation_rate,
             ceil_mode,
+            options={"return_indices": return_indices},
             name=name,
             **kwargs,
         )
-        self.return_indices = arguments.flag(
-            self._call(), "return_indices", return_indices
-        )
-
-    def options(self) -> dict[str, Any]:
-        """Further arguments of the function."""
-        return {"return_indices": self.return_indices}
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` needs."""
-        return {**super().get_config(), "return_indices": self.return_indices}
 
 
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class MaxPool1D(MaxPool):
+class MaxPooling1D(MaxPool):
     """Max pooling over the steps of a sequence.
 
-    `MaxPool` with one spatial axis, where the formula and the other arguments stand.
+    `y[o] = max of x[t] over the taps t of window o`, for each channel, with NaN, ties
+    and gradient as in `MaxPool`. The formula of the sizes stands there too.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        return_indices: as in `MaxPool`.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        return_indices: bool, whether to return `(y, indices)`.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, steps, channels)`, or `(batch, channels, steps)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes. With `return_indices=True`, two
+        tensors of this shape.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
     >>> x = np.array([1., 5., 2., 3., 4.]).reshape(1, 5, 1)
-    >>> keras.ops.convert_to_numpy(kp.MaxPool1D(pool_size=3, strides=1)(x))[0, :, 0]
+    >>> keras.ops.convert_to_numpy(kp.MaxPooling1D(pool_size=3, strides=1)(x))[0, :, 0]
     array([5., 5., 4.], dtype=float32)
     """
 
     rank = 1
 
-    def __init__(
-        self,
-        pool_size: int | tuple = 2,
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        return_indices: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            return_indices=return_indices,
-            **kwargs,
-        )
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class MaxPool2D(MaxPool):
+class MaxPooling2D(MaxPool):
     """Max pooling over the height and width of images.
 
-    `MaxPool` with 2 spatial axes, where the formula and the other arguments stand.
+    `y[o] = max of x[t] over the taps t of window o`, for each channel, with NaN, ties
+    and gradient as in `MaxPool`. The formula of the sizes stands there too.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        return_indices: as in `MaxPool`.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        return_indices: bool, whether to return `(y, indices)`.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes. With `return_indices=True`, two
+        tensors of this shape.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
     >>> x = np.arange(9.).reshape(1, 3, 3, 1)
-    >>> y = kp.MaxPool2D(pool_size=(2, 2), strides=1)(x)
+    >>> y = kp.MaxPooling2D(pool_size=(2, 2), strides=1)(x)
     >>> keras.ops.convert_to_numpy(y)[0, ..., 0]
     array([[4., 5.],
            [7., 8.]], dtype=float32)
@@ -168,85 +172,42 @@ class MaxPool2D(MaxPool):
 
     rank = 2
 
-    def __init__(
-        self,
-        pool_size: int | tuple = (2, 2),
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        return_indices: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            return_indices=return_indices,
-            **kwargs,
-        )
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
-class MaxPool3D(MaxPool):
+class MaxPooling3D(MaxPool):
     """Max pooling over depth, height and width of volumes.
 
-    `MaxPool` with 3 spatial axes, where the formula and the other arguments stand.
+    `y[o] = max of x[t] over the taps t of window o`, for each channel, with NaN, ties
+    and gradient as in `MaxPool`. The formula of the sizes stands there too.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        return_indices: as in `MaxPool`.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        return_indices: bool, whether to return `(y, indices)`.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, depth, height, width, channels)`, or
+        `(batch, channels, depth, height, width)` with `data_format="channels_first"`.
+        Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes. With `return_indices=True`, two
+        tensors of this shape.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
     >>> x = np.arange(27.).reshape(1, 3, 3, 3, 1)
-    >>> keras.ops.convert_to_numpy(kp.MaxPool3D(pool_size=2)(x))[0, ..., 0]
+    >>> keras.ops.convert_to_numpy(kp.MaxPooling3D(pool_size=2)(x))[0, ..., 0]
     array([[[13.]]], dtype=float32)
     """
 
     rank = 3
-
-    def __init__(
-        self,
-        pool_size: int | tuple = (2, 2, 2),
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        return_indices: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            return_indices=return_indices,
-            **kwargs,
-        )
-
-
-# Keras's long names.
-MaxPooling1D = MaxPool1D
-MaxPooling2D = MaxPool2D
-MaxPooling3D = MaxPool3D

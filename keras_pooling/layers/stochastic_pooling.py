@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from keras_pooling.layers.base_pooling import BaseRandomPooling, BaseSlidingPooling
-from keras_pooling.layers.documentation import documented
+from keras_pooling.arguments import DataFormat, Padding
+from keras_pooling.layers.base import BaseRandomPooling, BaseSlidingPooling
 
 
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
 class StochasticPool(BaseRandomPooling, BaseSlidingPooling):
     """Stochastic pooling; the input tells whether over 1, 2 or 3 spatial axes.
 
@@ -25,21 +24,41 @@ class StochasticPool(BaseRandomPooling, BaseSlidingPooling):
     A NaN gives NaN. Taps in the padding are never drawn. float16 and bfloat16 are
     computed in float32 and rounded once; integers are pooled as floats.
 
-    {sliding_sizes}
+    With `extent = (pool_size - 1) * dilation_rate + 1`, an axis of `size` elements has
+
+    - `floor((size - extent) / strides) + 1` windows with `padding="valid"`,
+    - `ceil(size / strides)` windows with `padding="same"`,
+    - `floor((size + before + after - extent) / strides) + 1` windows otherwise.
+
+    `ceil_mode=True` replaces floor by ceil, without a last window that would start
+    beyond the input. Windows are clipped to the input: padding is never data.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        {seed_args}
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
+            anew; the state is saved with the weights, so that a loaded model goes on.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
     Call arguments:
         inputs: the tensor.
         training: bool, whether to draw.
 
-    {sliding_shapes}
+    Input shape:
+        `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
+        `data_format="channels_first"`. Each axis may be None.
 
-    {sliding_raises}
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     References:
         Zeiler and Fergus, Stochastic Pooling for Regularization of Deep Convolutional
@@ -60,14 +79,14 @@ class StochasticPool(BaseRandomPooling, BaseSlidingPooling):
 
     def __init__(
         self,
-        pool_size: int | tuple = 2,
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
         name: str | None = None,
         *,
-        seed: Any = None,
-        dilation_rate: int | tuple = 1,
+        seed: int | keras.random.SeedGenerator | None = None,
+        dilation_rate: int | Sequence[int] = 1,
         ceil_mode: bool = False,
         **kwargs: Any,
     ):
@@ -83,27 +102,39 @@ class StochasticPool(BaseRandomPooling, BaseSlidingPooling):
             **kwargs,
         )
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Pools a tensor."""
-        return self.pool(inputs, seed=self.next_seed() if training else None)
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
 class StochasticPool1D(StochasticPool):
     """Stochastic pooling over the steps of a sequence.
 
-    `StochasticPool` with one spatial axis, where the formulas stand.
+    `y[o]` is one tap of window o, drawn with probability `w / Σ w`, `w = max(x, 0)`; at
+    inference `Σ w · x / Σ w`. `StochasticPool` says it in full, and what the sizes are.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        {seed_args}
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
+            anew; the state is saved with the weights, so that a loaded model goes on.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Call arguments:
+        inputs: the tensor.
+        training: bool, whether to draw.
 
-    {sliding_raises}
+    Input shape:
+        `(batch, steps, channels)`, or `(batch, channels, steps)` with
+        `data_format="channels_first"`. Each axis may be None.
+
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
@@ -114,48 +145,39 @@ class StochasticPool1D(StochasticPool):
 
     rank = 1
 
-    def __init__(
-        self,
-        pool_size: int | tuple = 2,
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        seed: Any = None,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            seed=seed,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            **kwargs,
-        )
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
 class StochasticPool2D(StochasticPool):
     """Stochastic pooling over the height and width of images.
 
-    `StochasticPool` with 2 spatial axes, where the formulas stand.
+    `y[o]` is one tap of window o, drawn with probability `w / Σ w`, `w = max(x, 0)`; at
+    inference `Σ w · x / Σ w`. `StochasticPool` says it in full, and what the sizes are.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        {seed_args}
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
+            anew; the state is saved with the weights, so that a loaded model goes on.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Call arguments:
+        inputs: the tensor.
+        training: bool, whether to draw.
 
-    {sliding_raises}
+    Input shape:
+        `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
+        `data_format="channels_first"`. Each axis may be None.
+
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
@@ -166,48 +188,40 @@ class StochasticPool2D(StochasticPool):
 
     rank = 2
 
-    def __init__(
-        self,
-        pool_size: int | tuple = (2, 2),
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        seed: Any = None,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            seed=seed,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            **kwargs,
-        )
 
-
-@keras.saving.register_keras_serializable(package="keras_pooling")
-@documented
 class StochasticPool3D(StochasticPool):
     """Stochastic pooling over depth, height and width of volumes.
 
-    `StochasticPool` with 3 spatial axes, where the formulas stand.
+    `y[o]` is one tap of window o, drawn with probability `w / Σ w`, `w = max(x, 0)`; at
+    inference `Σ w · x / Σ w`. `StochasticPool` says it in full, and what the sizes are.
 
     Args:
-        {sliding_args}
-        {name_args}
-        {dilation_args}
-        {seed_args}
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
+            anew; the state is saved with the weights, so that a loaded model goes on.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
 
-    {sliding_shapes}
+    Call arguments:
+        inputs: the tensor.
+        training: bool, whether to draw.
 
-    {sliding_raises}
+    Input shape:
+        `(batch, depth, height, width, channels)`, or
+        `(batch, channels, depth, height, width)` with `data_format="channels_first"`.
+        Each axis may be None.
+
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
 
     Example:
 
@@ -218,28 +232,3 @@ class StochasticPool3D(StochasticPool):
     """
 
     rank = 3
-
-    def __init__(
-        self,
-        pool_size: int | tuple = (2, 2, 2),
-        strides: int | tuple | None = None,
-        padding: str | int | tuple = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        *,
-        seed: Any = None,
-        dilation_rate: int | tuple = 1,
-        ceil_mode: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            pool_size,
-            strides,
-            padding,
-            data_format,
-            name,
-            seed=seed,
-            dilation_rate=dilation_rate,
-            ceil_mode=ceil_mode,
-            **kwargs,
-        )

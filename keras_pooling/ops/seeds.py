@@ -8,34 +8,37 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pooling.arguments import ArgumentError
+
 # The type of keras.random's seeds on each backend.
 _DTYPES = {"tensorflow": "int64", "torch": "int32"}
 
 
-def next_words(call: str, seed: Any) -> Any:
+def next_words(seed: Any) -> Any:
     """Tensor of two integers that no other call gets, nor another replica.
 
     Args:
-        call: the user's function or class, which opens every message.
         seed: `keras.random.SeedGenerator`, which advances, or two integers.
-
-    Raises:
-        ValueError: if the seed is something else.
     """
     if isinstance(seed, keras.random.SeedGenerator):
         return _of_replica(seed.next())
-    return _of_replica(_two_words(call, seed))
+    return _of_replica(_two_words(seed))
 
 
-def generator_or_int(call: str, seed: Any) -> Any:
+def check(seed: Any) -> None:
+    """Refuses what is no seed of a function: a generator, two integers or None."""
+    if seed is not None and not isinstance(seed, keras.random.SeedGenerator):
+        _two_words(seed)
+
+
+def generator_or_int(seed: Any) -> Any:
     """What a layer keeps as its seed: a generator, an int, or None for any.
 
     Args:
-        call: the user's class, which opens every message.
         seed: that, or the config of a generator.
 
     Raises:
-        ValueError: if the seed is something else.
+        ArgumentError: if the seed is something else.
     """
     if isinstance(seed, dict):
         seed = keras.saving.deserialize_keras_object(seed)
@@ -43,14 +46,14 @@ def generator_or_int(call: str, seed: Any) -> Any:
         return seed
     is_int = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
     if not is_int or not 0 <= seed < 2**32:
-        raise ValueError(
-            f"{call}: the `seed` argument must be an int from 0 to {2**32 - 1}, a "
-            f"`keras.random.SeedGenerator` or None. Received seed={seed!r}"
+        raise ArgumentError(
+            f"the `seed` argument must be an int from 0 to {2**32 - 1}, a "
+            f"`keras.random.SeedGenerator` or None. Received seed={seed!r}."
         )
     return int(seed)
 
 
-def _two_words(call: str, seed: Any) -> Any:
+def _two_words(seed: Any) -> Any:
     dtype = _DTYPES.get(keras.config.backend(), "uint32")
     if ops.is_tensor(seed):
         kind = keras.backend.standardize_dtype(seed.dtype)
@@ -59,8 +62,8 @@ def _two_words(call: str, seed: Any) -> Any:
     elif np.shape(seed) == (2,) and np.asarray(seed).dtype.kind in "iu":
         words = np.asarray(seed).astype("uint32")  # the low 32 bits of each
         return ops.convert_to_tensor(words.astype(dtype), dtype)
-    raise ValueError(
-        f"{call}: the `seed` argument must be a `keras.random.SeedGenerator`, or two "
+    raise ArgumentError(
+        "the `seed` argument must be a `keras.random.SeedGenerator`, or two "
         f"integers. Received seed={seed!r}. Use for example seed=(1234, 0), with "
         "another second number in every call."
     )

@@ -1,10 +1,9 @@
 """The comparing examples, on so few images and epochs that they show no difference."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from processes import run_python
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ROWS = {
@@ -18,10 +17,9 @@ ROWS = {
 }
 
 
-def run(name, *arguments, folder):
-    command = [sys.executable, EXAMPLES / f"{name}.py", *arguments]
-    command = [*map(str, command), "--output-dir", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+def run(name, *arguments, folder, fails=False):
+    script = str(EXAMPLES / f"{name}.py")
+    return run_python(script, *arguments, "--output-dir", str(folder), fails=fails)
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -29,7 +27,6 @@ def test_prints_a_table_and_draws_a_picture(name, tmp_path):
     import matplotlib.image
 
     done = run(name, "--quick", folder=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     for row in ROWS[name]:
         (line,) = (line for line in lines if line.startswith(f"{row} "))
@@ -42,6 +39,6 @@ def test_prints_a_table_and_draws_a_picture(name, tmp_path):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_more_images_than_there_are_is_an_error(name, tmp_path):
-    done = run(name, "--images", "4100", "--epochs", "1", folder=tmp_path)
-    assert done.returncode != 0
+    arguments = ("--images", "4100", "--epochs", "1")
+    done = run(name, *arguments, folder=tmp_path, fails=True)
     assert "There are 500 images of each class" in done.stderr

@@ -1,26 +1,18 @@
 """The documented example, on fewer images and epochs than `make demo` takes."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from processes import run_python
 
-REPOSITORY = Path(__file__).parents[2]
+EXAMPLE = str(Path(__file__).parents[2] / "examples" / "max_pooling_in_cnn.py")
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    command = [
-        *(sys.executable, REPOSITORY / "examples" / "max_pooling_in_cnn.py"),
-        *("--epochs", "2", "--images-per-class", "150", "--min-accuracy", "0.9"),
-        *("--output-dir", folder),
-    ]
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, cwd=folder
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    few = ("--epochs", "2", "--images-per-class", "150", "--min-accuracy", "0.9")
+    done = run_python(EXAMPLE, *few, "--output-dir", str(folder))
     return done.stdout, folder
 
 
@@ -45,10 +37,6 @@ def test_picture_is_drawn(run):
 
 
 def test_accuracy_below_the_bar_fails(tmp_path):
-    command = [sys.executable, str(REPOSITORY / "examples" / "max_pooling_in_cnn.py")]
-    command += ["--epochs", "1", "--images-per-class", "10", "--min-accuracy", "1.1"]
-    done = subprocess.run(
-        [*command, "--output-dir", str(tmp_path)], capture_output=True, text=True
-    )
-    assert done.returncode != 0
+    few = ("--epochs", "1", "--images-per-class", "10", "--min-accuracy", "1.1")
+    done = run_python(EXAMPLE, *few, "--output-dir", str(tmp_path), fails=True)
     assert "less than 110.0%" in done.stderr

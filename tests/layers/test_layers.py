@@ -4,16 +4,23 @@ import doctest
 import inspect
 import json
 import math
+import re
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_pooling as kp
 
 NAMES = kp.layers.__all__
-SLIDING = [name for name in NAMES if not name.startswith(("Global", "Fractional"))]
-KERAS_NAMES = [name for name in NAMES if hasattr(keras.layers, name)]
+CLASSES = sorted({getattr(kp, name) for name in NAMES}, key=lambda cls: cls.__name__)
+FAMILIES = [cls for cls in CLASSES if cls.rank is None]
+RANKED = [cls for cls in CLASSES if cls.rank is not None]
+IN_KERAS = [cls for cls in RANKED if hasattr(keras.layers, cls.__name__)]
+by_class = pytest.mark.parametrize("cls", CLASSES)
+by_ranked = pytest.mark.parametrize("cls", RANKED)
+by_class_in_keras = pytest.mark.parametrize("cls", IN_KERAS)
 SHAPES = {None: (2, 5, 6, 3), 1: (2, 7, 3), 2: (2, 5, 6, 3), 3: (2, 4, 5, 6, 3)}
 OTHER_THAN_DEFAULT = {
     "pool_size": 3,
@@ -39,10 +46,6 @@ OTHER_THAN_DEFAULT = {
 }
 
 
-def layer_class(name):
-    return getattr(kp, name)
-
-
 def example(cls, dtype="float32"):
     shape = SHAPES[cls.rank]
     return np.random.default_rng(1).integers(-9, 9, shape).astype(dtype)
@@ -53,7 +56,7 @@ def arguments(cls):
 
 
 def with_few_arguments(cls, **kwargs):
-    given = (1.4,) if cls.__name__.startswith("Fractional") else ()
+    given = (1.4,) if "pooling_ratio" in arguments(cls) else ()
     return cls(*given, **kwargs)
 
 
@@ -75,40 +78,66 @@ def assert_same_outputs(one, other):
         np.testing.assert_array_equal(a, b)
 
 
-def test_long_names_are_aliases():
-    assert kp.MaxPooling2D is kp.MaxPool2D
-    for name in NAMES:
+def test_every_class_has_the_name_that_keras_gives_it_and_the_other_one():
+    assert len(CLASSES) == 36 and len(IN_KERAS) == 12
+    for cls in RANKED:
+        name = cls.__name__
         short = name.replace("Pooling", "Pool").replace("Average", "Avg")
-        assert layer_class(name) is layer_class(short)
-        assert name in (layer_class(name).__name__, name)
+        long = short.replace("Pool", "Pooling").replace("Avg", "Average")
+        assert getattr(kp, short) is getattr(kp, long) is cls
+        assert name == (long if hasattr(keras.layers, long) else short)
+    others = {cls.__name__ for cls in FAMILIES}
+    assert set(NAMES) == others | {
+        form for cls in RANKED for form in (cls.__name__, other_name(cls))
+    }
 
 
-@pytest.mark.parametrize("name", KERAS_NAMES)
-def test_signature_begins_as_keras_does(name):
-    ours = arguments(layer_class(name))
-    keras_own = arguments(getattr(keras.layers, name))
+def other_name(cls):
+    (name,) = [n for n in NAMES if getattr(kp, n) is cls and n != cls.__name__]
+    return name
+
+
+@by_class_in_keras
+def test_automatic_names_stay_after_a_swap(cls):
+    keras_class = getattr(keras.layers, cls.__name__)
+
+    def names(layer_class):
+        keras.backend.clear_session()
+        inputs = keras.Input(SHAPES[cls.rank][1:])
+        layers = [
+            layer_class(keepdims=True) if "Global" in cls.__name__ else layer_class(1)
+            for _ in range(2)
+        ]
+        model = keras.Sequential([inputs, *layers])
+        lines = []
+        model.summary(print_fn=lines.append)
+        return [layer.name for layer in model.layers], lines
+
+    assert names(cls) == names(keras_class)
+
+
+@by_class_in_keras
+def test_signature_and_defaults_are_those_of_keras(cls):
+    keras_class = getattr(keras.layers, cls.__name__)
+    ours, theirs = arguments(cls), arguments(keras_class)
     positional = [p.name for p in ours.values() if p.kind == p.POSITIONAL_OR_KEYWORD]
-    expected = [p.name for p in keras_own.values() if p.kind != p.VAR_KEYWORD]
-    assert positional == expected
-    for argument in expected:
-        if keras_own[argument].default is not inspect.Parameter.empty:
-            assert ours[argument].default == keras_own[argument].default
+    assert positional == [p.name for p in theirs.values() if p.kind != p.VAR_KEYWORD]
+    required = [
+        2 for p in theirs.values() if p.name == "pool_size" and p.default is p.empty
+    ]
+    config = keras_class(*required, name="it").get_config()
+    assert config.items() <= cls(name="it").get_config().items()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("D")])
-def test_a_fixed_rank_adds_no_argument_of_its_own(name):
-    cls = layer_class(name)
-    family = arguments(cls.__mro__[1])
-    assert list(arguments(cls)) == list(family)
-    for argument, parameter in arguments(cls).items():
-        if argument != "pool_size":
-            assert parameter.default == family[argument].default
+@by_ranked
+def test_a_fixed_rank_is_its_docstring_and_its_rank(cls):
+    assert {name for name in vars(cls) if not name.startswith("_")} == {"rank"}
+    assert "__init__" not in vars(cls) and cls.__doc__
 
 
-@pytest.mark.parametrize("name", NAMES)
+@by_class
 @pytest.mark.parametrize("make", [with_few_arguments, with_every_argument])
-def test_config_round_trip(name, make):
-    cls = layer_class(name)
+def test_config_round_trip(cls, make):
     layer = make(cls)
     config = layer.get_config()
     assert set(arguments(cls)) - {"kwargs"} <= set(config)
@@ -121,17 +150,18 @@ def test_config_round_trip(name, make):
     assert_same_outputs(revived(example(cls)), layer(example(cls)))
 
 
-@pytest.mark.parametrize("name", [n for n in SLIDING if n in KERAS_NAMES])
-def test_a_keras_config_is_accepted(name):
-    cls = layer_class(name)
-    config = getattr(keras.layers, name)(3, 2, "same").get_config()
-    layer = cls.from_config(config)
-    assert {key: layer.get_config()[key] for key in config} == config
+@by_class_in_keras
+def test_a_keras_config_is_accepted(cls):
+    keras_class = getattr(keras.layers, cls.__name__)
+    given = {"pool_size": 3, "strides": 2, "padding": "same"}
+    if "Global" in cls.__name__:
+        given = {"keepdims": True}
+    config = keras_class(**given, name="it").get_config()
+    assert config.items() <= cls.from_config(config).get_config().items()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_keras_file_round_trip(name, tmp_path):
-    cls = layer_class(name)
+@by_class
+def test_keras_file_round_trip(cls, tmp_path):
     inputs = keras.Input(SHAPES[cls.rank][1:])
     model = keras.Model(inputs, with_every_argument(cls)(inputs))
     model.save(tmp_path / "model.keras")
@@ -141,10 +171,9 @@ def test_keras_file_round_trip(name, tmp_path):
     assert_same_outputs(loaded(x), model(x))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@by_class
 @pytest.mark.parametrize("make", [with_few_arguments, with_every_argument])
-def test_symbolic_shape_is_the_eager_shape(name, make):
-    cls = layer_class(name)
+def test_symbolic_shape_is_the_eager_shape(cls, make):
     layer = make(cls)
     x = example(cls)
     eager = [y.shape for y in numpy(layer(x))]
@@ -162,11 +191,11 @@ def test_symbolic_shape_is_the_eager_shape(name, make):
             assert symbolic == eager
 
 
-@pytest.mark.parametrize("name", NAMES)
+@by_class
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_dtype_policy(name, policy):
-    layer = with_few_arguments(layer_class(name), dtype=policy)
-    x = example(layer_class(name))
+def test_dtype_policy(cls, policy):
+    layer = with_few_arguments(cls, dtype=policy)
+    x = example(cls)
     expected = layer.compute_dtype
     assert keras.backend.standardize_dtype(layer(x).dtype) == expected
     assert layer(keras.KerasTensor(x.shape)).dtype == expected
@@ -198,41 +227,71 @@ def test_indices_are_int32_where_the_plane_is_known_to_fit():
         assert (y.dtype, indices.dtype) == ("float32", expected)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_layer_is_built_jit_ready_and_takes_no_mask_silently(name):
-    layer = with_few_arguments(layer_class(name))
+@by_class
+def test_layer_is_built_and_says_whether_it_takes_a_mask(cls):
+    layer = with_few_arguments(cls)
     assert layer.built
-    assert layer.supports_jit
-    assert layer.supports_masking == (
-        name in ("GlobalAvgPool", "GlobalAvgPool1D", "GlobalAveragePooling1D")
-    )
+    is_average = cls in (kp.GlobalAvgPool, kp.GlobalAveragePooling1D)
+    assert layer.supports_masking == is_average
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_default_data_format_is_that_of_keras(name):
+@pytest.mark.parametrize("cls", FAMILIES)
+def test_a_layer_compiles(cls):
+    layer, x = with_few_arguments(cls), keras.ops.convert_to_tensor(example(cls))
+    compiled = tf.function(layer, jit_compile=True)(x)
+    # XLA may sum the taps of a window, at most all 30 of a plane, in another order.
+    rounding = 2 * 30 * np.finfo("float32").eps
+    largest = np.abs(example(cls)).max()
+    for one, other in zip(numpy(compiled), numpy(layer(x)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=rounding, atol=rounding * largest)
+
+
+@by_class
+def test_default_data_format_is_that_of_keras(cls):
     keras.config.set_image_data_format("channels_first")
     try:
-        layer = with_few_arguments(layer_class(name))
+        layer = with_few_arguments(cls)
         assert layer.data_format == "channels_first"
     finally:
         keras.config.set_image_data_format("channels_last")
-    assert with_few_arguments(layer_class(name)).data_format == "channels_last"
+    assert with_few_arguments(cls).data_format == "channels_last"
+
+
+def documented_arguments(thing) -> dict[str, str]:
+    """The lines about each argument, in order."""
+    section = re.search(r"\n    Args:\n(.*?)\n\n", thing.__doc__, re.DOTALL)[1]
+    lines = re.findall(r"^        (\**\w+): (.*(?:\n            .*)*)", section, re.M)
+    return {name.strip("*"): text for name, text in lines}
 
 
 @pytest.mark.parametrize(
     "thing",
-    [
-        *(layer_class(name) for name in NAMES),
-        *(getattr(kp.ops, name) for name in kp.ops.__all__),
-    ],
+    [*CLASSES, *(getattr(kp.ops, name) for name in kp.ops.__all__)],
     ids=lambda thing: thing.__name__,
 )
 def test_documentation(thing):
-    assert "Args:" in thing.__doc__
+    assert list(documented_arguments(thing)) == list(arguments(thing))
     names = {"kp": kp, "np": np, "keras": keras}
     (examples,) = doctest.DocTestFinder(recurse=False).find(thing, "it", globs=names)
     assert examples.examples
     assert doctest.DocTestRunner(verbose=False).run(examples).failed == 0
-    for name in inspect.signature(thing).parameters:
-        assert name in thing.__doc__, f"{name} is not documented"
-    assert "{" not in thing.__doc__
+    for section in ("Raises:", "Example:"):
+        assert f"\n    {section}\n" in thing.__doc__
+
+
+@by_ranked
+def test_a_fixed_rank_documents_arguments_as_its_family_does(cls):
+    family = cls.__mro__[1]
+    assert documented_arguments(cls) == documented_arguments(family)
+
+
+@pytest.mark.parametrize("cls", FAMILIES)
+def test_a_layer_documents_arguments_as_its_function_does(cls):
+    snake = re.sub("(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+    ours = documented_arguments(cls)
+    theirs = documented_arguments(getattr(kp.ops, snake))
+    # A function takes the words of a draw, and given regions too.
+    shared = (ours.keys() & theirs.keys()) - {"seed", "output_size"}
+    assert len(shared) >= 2
+    for name in shared:
+        assert ours[name] == theirs[name]

@@ -1,14 +1,12 @@
 """Layers that draw: seeds, their state in files, replicas. Looks at no frequency."""
 
 import json
-import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from processes import run_python
 
 import keras_pooling as kp
 
@@ -187,14 +185,7 @@ for make in makers:
 
 
 def run(program):
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run_python("-c", program).stdout
 
 
 def test_the_series_is_the_same_in_every_process():

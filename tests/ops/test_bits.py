@@ -7,8 +7,7 @@ import importlib
 import json
 import os
 import pathlib
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import calls
 import data
@@ -18,10 +17,9 @@ import pytest
 import reference
 import tolerances
 from cases import CASES, Case, named
+from processes import TESTS, run_python
 
 import keras_pooling as kp
-
-TESTS = pathlib.Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -83,29 +81,15 @@ def test_unknown_target_is_refused_with_the_good_names(library, target):
     assert library.KerasPoolingTarget() == before
 
 
-def run_python(*arguments: str, **environment: str) -> subprocess.Popen:
-    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": path, **environment},
-        cwd=TESTS,  # and not where a source tree would hide the installed package
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_every_number_of_threads_gives_the_same_bits(digests_here):
-    script = str(TESTS / "digests.py")
-    runs = {
-        threads: run_python(script, threads, TF_NUM_INTRAOP_THREADS=threads)
-        for threads in ("1", "3")
-    }
-    for threads, run in runs.items():
-        out, err = run.communicate(timeout=300)
-        assert run.returncode == 0, err
-        wrong = differing(json.loads(out), digests_here)
-        assert not wrong, f"{threads} threads differ: {wrong}"
+    def digests_of(threads):
+        script = str(TESTS / "digests.py")
+        return run_python(script, threads, TF_NUM_INTRAOP_THREADS=threads).stdout
+
+    with ThreadPoolExecutor() as pool:
+        for threads, out in zip("13", pool.map(digests_of, "13"), strict=True):
+            wrong = differing(json.loads(out), digests_here)
+            assert not wrong, f"{threads} threads differ: {wrong}"
 
 
 @needs_compiled
@@ -114,12 +98,9 @@ def test_target_is_forced_by_the_environment(library):
     use = "import keras_pooling as kp; kp.ops.max_pool([[[1.0], [2.0]]], 2)"
     target = library.KerasPoolingTargets().decode().split(",")[-1]
     good = run_python("-c", name, KERAS_POOLING_TARGET=target)
-    bad = run_python("-c", use, KERAS_POOLING_TARGET="avx1024")
-    out, err = good.communicate(timeout=300)
-    assert out.strip() == target, err
-    _, err = bad.communicate(timeout=300)
-    assert bad.returncode != 0
-    assert "ValueError" in err and "avx1024" in err and target in err
+    assert good.stdout.strip() == target
+    bad = run_python("-c", use, fails=True, KERAS_POOLING_TARGET="avx1024").stderr
+    assert "ValueError" in bad and "avx1024" in bad and target in bad
 
 
 @needs_compiled

@@ -10,15 +10,15 @@ import tensorflow as tf
 
 from keras_pooling.arguments import fractional_windows
 from keras_pooling.implementations.portable import random as portable_random
-from keras_pooling.ops import pooling
+from keras_pooling.ops import dispatch
 
-each_floor = pytest.mark.usefixtures("each_floor")
+each_path = pytest.mark.usefixtures("each_path")
 SEED = (11, 22)
 DRAWS = 21_000
 
 
 def regions(size, count, rows=1, seed=SEED, pseudo_random=True, axis=0) -> np.ndarray:
-    draw = pooling.floor(tf.zeros((1, 1, 1))).fractional_regions
+    draw = dispatch.implementation_of(tf.zeros((1, 1, 1))).fractional_regions
     seed = None if seed is None else tf.constant(seed, tf.int64)
     edges = draw(size, count, rows, seed, pseudo_random, axis)
     assert edges.dtype == tf.int64
@@ -89,7 +89,7 @@ def test_edges_divide_no_negative_number():
                 assert session.run(result, values).tolist() == [list(expected)]
 
 
-@each_floor
+@each_path
 def test_central_regions_have_u_one_half():
     for size in range(1, 40):
         for count in range(1, size + 1):
@@ -100,7 +100,7 @@ def test_central_regions_have_u_one_half():
             assert edges.tolist() == [list(expected)]
 
 
-@each_floor
+@each_path
 @pytest.mark.parametrize("pseudo_random", [True, False])
 def test_draws_keep_the_gap_rule(pseudo_random):
     for size, count in ((1, 1), (7, 7), (7, 1), (10, 3), (25, 17), (1000, 577)):
@@ -108,7 +108,7 @@ def test_draws_keep_the_gap_rule(pseudo_random):
             reference_fractional.assert_gap_rule(edges.tolist(), size, count)
 
 
-@each_floor
+@each_path
 @pytest.mark.parametrize(
     ("size", "count"), [(8, 7), (11, 5), (8, 6), (14, 12), (16, 7), (25, 7)]
 )
@@ -118,7 +118,7 @@ def test_every_order_of_gaps_is_as_likely(size, count, axis):
     check_frequencies(regions(size, count, DRAWS, SEED, False, axis), chances)
 
 
-@each_floor
+@each_path
 @pytest.mark.parametrize(("size", "count"), [(7, 5), (9, 4), (13, 9), (25, 17)])
 @pytest.mark.parametrize("axis", [0, 2])
 def test_every_pseudo_random_offset_is_as_likely(size, count, axis):
@@ -135,7 +135,7 @@ def check_frequencies(edges, chances):
     )
 
 
-@each_floor
+@each_path
 @pytest.mark.parametrize("pseudo_random", [True, False])
 def test_seeds_axes_and_rows_draw_for_themselves(pseudo_random):
     def draw(seed, axis):
@@ -151,26 +151,26 @@ def test_seeds_axes_and_rows_draw_for_themselves(pseudo_random):
 
 def test_number_of_regions_is_the_floor_of_a_float64_quotient():
     def count(size, ratio):
-        windows = fractional_windows("call", 1, ratio)
+        windows = fractional_windows(1, ratio)
         return windows.output_sizes((size,))[0]
 
     assert count(25, 1.44) == 17 and count(25, 2**0.5) == 17
     assert count(3, 3) == 1 and count(3, 1) == 3
     assert count(21, 1.05) == 20  # 21 / 1.05 is 20 in float64, 19.99… in exact numbers
-    assert fractional_windows("call", 2, (1.44, 1.73)).output_sizes((20, 20)) == (
+    assert fractional_windows(2, (1.44, 1.73)).output_sizes((20, 20)) == (
         13,
         11,
     )
-    assert fractional_windows("call", 2, (1.44, 1.73)).output_sizes((20, None)) == (
+    assert fractional_windows(2, (1.44, 1.73)).output_sizes((20, None)) == (
         13,
         None,
     )
-    assert fractional_windows("call", 2, None, (4, 7)).output_sizes((None, 9)) == (4, 7)
+    assert fractional_windows(2, None, (4, 7)).output_sizes((None, 9)) == (4, 7)
 
 
 def test_taps_of_the_largest_region():
-    windows = fractional_windows("call", 2, 1.5, overlapping=False)
+    windows = fractional_windows(2, 1.5, overlapping=False)
     assert windows.max_taps((9, 9)) == 4 and windows.max_taps((None, 9)) is None
-    windows = fractional_windows("call", 2, 1.5)
+    windows = fractional_windows(2, 1.5)
     assert windows.max_taps((9, 9)) == 9
-    assert fractional_windows("call", 2, 1.0).max_taps((9, 1)) == 2
+    assert fractional_windows(2, 1.0).max_taps((9, 1)) == 2

@@ -163,7 +163,7 @@ def test_under_xla_the_same_bits():
 
 def test_gradient_of_the_gradient():
     x = tf.constant(data.distinct((1, 4, 4, 2), "float64", data.generator("twice")))
-    windows = sliding_windows("call", 2, 3, 1, "same")
+    windows = sliding_windows(2, 3, 1, "same")
     for function in (portable.max_pool, portable.avg_pool):
         with tf.GradientTape() as outer:
             outer.watch(x)

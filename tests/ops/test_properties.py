@@ -4,17 +4,25 @@ Whatever is drawn must either give exactly the oracle's result or, if a window w
 be empty, raise.
 """
 
+import math
 import os
 
 import calls
 import data
 import hypothesis
+import ml_dtypes
 import numpy as np
 import pytest
 import reference
+import reference_fractional
+import reference_lp
 import tolerances
 from cases import Case
 from hypothesis import strategies as st
+
+import keras_pooling as kp
+from keras_pooling.ops import dispatch
+from keras_pooling.windows import AdaptiveWindows
 
 # Continuous integration draws the same examples every time.
 IN_CI = os.environ.get("KERAS_POOLING_REQUIRE_COMPILED") == "1"
@@ -76,6 +84,39 @@ def raises_if_empty(case: Case) -> bool:
 
 
 seeds = st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def planes(draw) -> tuple[tuple[int, ...], tuple[int, ...], str]:
+    """Draws the shape of an input, its spatial sizes and its layout."""
+    rank = draw(st.integers(1, 3))
+    sizes = tuple(draw(st.integers(1, AXES[rank])) for _ in range(rank))
+    batch, channels = draw(st.integers(0, 3)), draw(st.integers(1, 40))
+    if draw(st.booleans()):
+        return (batch, *sizes, channels), sizes, "channels_last"
+    return (batch, channels, *sizes), sizes, "channels_first"
+
+
+def check_max_and_average(max_pool, avg_pool, x, windows, data_format) -> None:
+    """Compares values with the oracle, and gradients of whole numbers."""
+    exact = reference.max_pool(x, windows, data_format)[0]
+    dy = data.whole(exact.shape, x.dtype.name, np.random.default_rng(0))
+    y, dx = calls.value_and_gradient(max_pool, x, dy)
+    tolerances.assert_same_values(y, exact)
+    expected = reference.max_pool_gradient(x, dy, windows, data_format)
+    np.testing.assert_array_equal(dx.astype(expected.dtype), expected)
+
+    y, dx = calls.value_and_gradient(avg_pool, x, dy)
+    exact = reference.avg_pool(x, windows, data_format)
+    magnitude = reference.avg_pool(np.abs(x), windows, data_format)
+    taps = reference.max_taps(windows)
+    tolerance = tolerances.of_sum(x.dtype, taps, exact, magnitude)
+    tolerances.assert_within(y, exact, tolerance)
+    exact = reference.avg_pool_gradient(dy, windows, data_format)
+    magnitude = reference.avg_pool_gradient(np.abs(dy), windows, data_format)
+    terms = reference.windows_over_each_element(windows) + 1
+    tolerance = tolerances.of_sum(x.dtype, terms, exact, magnitude)
+    tolerances.assert_within(dx, exact, tolerance)
 
 
 @bounded
@@ -152,3 +193,85 @@ def test_gradient_moves_dy_and_adds_nothing(case, seed):
     dy = data.whole(case.output_shape, "float32", rng)
     _, dx = calls.max_pool_gradient(x, dy, case)
     assert dx.sum() == dy.sum()
+
+
+@bounded
+@hypothesis.given(planes(), st.sampled_from(data.FLOATS), st.booleans(), st.data())
+def test_fractional_pooling_of_given_regions_is_the_oracle(
+    plane, dtype, overlapping, drawn
+):
+    shape, sizes, data_format = plane
+    inner = [
+        st.sets(st.integers(1, size - 1)) if size > 1 else st.just(set())
+        for size in sizes
+    ]
+    regions = [
+        [0, *sorted(drawn.draw(edges)), size]
+        for size, edges in zip(sizes, inner, strict=True)
+    ]
+    x = data.for_average(shape, dtype, np.random.default_rng(drawn.draw(seeds)))
+    arguments = dict(regions=regions, overlapping=overlapping, data_format=data_format)
+    check_max_and_average(
+        lambda x: kp.ops.fractional_max_pool(x, **arguments),
+        lambda x: kp.ops.fractional_avg_pool(x, **arguments),
+        x,
+        reference_fractional.axes(regions, overlapping),
+        data_format,
+    )
+
+
+@bounded
+@hypothesis.given(planes(), st.sampled_from(data.FLOATS), st.data())
+def test_adaptive_and_global_windows_are_the_oracle(plane, dtype, drawn):
+    shape, sizes, data_format = plane
+    counts = tuple(drawn.draw(st.integers(1, 2 * size)) for size in sizes)
+    x = data.for_average(shape, dtype, np.random.default_rng(drawn.draw(seeds)))
+
+    def pool(function, output_size):
+        windows = AdaptiveWindows(output_size)
+        return lambda x: dispatch.pool(function, x, windows, data_format)
+
+    for output_size in (counts, 1):
+        check_max_and_average(
+            pool("max_pool", output_size),
+            pool("avg_pool", output_size),
+            x,
+            reference.adaptive(sizes, output_size),
+            data_format,
+        )
+
+
+@bounded
+@hypothesis.given(
+    cases(),
+    st.sampled_from(data.FLOATS),
+    st.sampled_from([1, 1.5, 2, 3, 4.5, math.inf]),
+    st.booleans(),
+    seeds,
+)
+def test_lp_pool_is_the_oracle(case, dtype, p, normalize, seed):
+    if raises_if_empty(case):
+        return
+    rng = np.random.default_rng(seed)
+    x = data.for_average(case.shape, dtype, rng)
+    dy = data.for_average(case.output_shape, dtype, rng)
+    y, dx = calls.value_and_gradient(
+        lambda x: kp.ops.lp_pool(x, **case.arguments, p=p, normalize=normalize), x, dy
+    )
+    windows = (case.windows, case.data_format)
+    exact = reference_lp.lp_pool(x, *windows, p, normalize)
+    # Each power and the root err by a few steps, relative to what is positive.
+    terms = reference.max_taps(case.windows) + 4 * (1 if p == math.inf else p)
+    tolerances.assert_within(y, exact, tolerances.of_sum(dtype, terms, exact, exact))
+    if p == math.inf:  # of ties only the first gets the gradient, on either side of 0
+        return
+    exact = reference_lp.lp_pool_gradient(x, dy, *windows, p, normalize)
+    magnitude = reference_lp.lp_pool_gradient(abs(x), abs(dy), *windows, p, normalize)
+    # A power of a quotient by y, whose error the exponent multiplies: in the halves y
+    # was rounded to them.
+    terms = (p + 1) * terms + reference.windows_over_each_element(case.windows)
+    tolerance = tolerances.of_sum(dtype, terms, exact, magnitude)
+    if dtype in tolerances.HALVES:
+        half_step = float(ml_dtypes.finfo(dtype).eps) / 2
+        tolerance = tolerance + (1 + half_step) * p * half_step * magnitude
+    tolerances.assert_within(dx, exact, tolerance)

@@ -1,10 +1,7 @@
 """KERAS_POOLING_VERBOSE=1: what runs, how, and why not otherwise."""
 
-import os
-import subprocess
-import sys
-
 import pytest
+from processes import run_python
 
 CODE = """
 import numpy as np
@@ -28,13 +25,7 @@ for _ in range(2):  # the second time is not told
 
 def lines_of_ours(value):
     """The lines that a process with KERAS_POOLING_VERBOSE=value logs."""
-    ran = subprocess.run(
-        [sys.executable, "-c", CODE],
-        env={**os.environ, "KERAS_POOLING_VERBOSE": value},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    ran = run_python("-c", CODE, KERAS_POOLING_VERBOSE=value)
     return [s for s in ran.stderr.splitlines() if s.startswith("keras_pooling: ")]
 
 

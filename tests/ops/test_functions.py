@@ -1,5 +1,7 @@
-"""The public functions: what they accept, symbolic use, the choice of a floor."""
+"""The public functions: what they accept, as nodes of a model, who computes them."""
 
+import inspect
+import json
 import math
 
 import keras
@@ -10,7 +12,7 @@ import tensorflow as tf
 import keras_pooling as kp
 from keras_pooling import _library as library
 from keras_pooling.implementations import portable
-from keras_pooling.ops import pooling
+from keras_pooling.ops import dispatch
 
 FUNCTIONS = {
     "max_pool": {"pool_size": 2},
@@ -50,6 +52,67 @@ def test_is_a_node_of_a_functional_model(name, tmp_path):
     np.testing.assert_array_equal(loaded(x), expected)
 
 
+NODES = {
+    "max_pool": {"pool_size": np.int32(2), "padding": np.array([1])},
+    "avg_pool": {"pool_size": [np.int64(2)], "padding": np.array([[1, 0]])},
+    "lp_pool": {"pool_size": 2, "p": np.float32(3), "normalize": np.bool_(True)},
+    "stochastic_pool": {
+        "pool_size": 2,
+        "seed": keras.random.SeedGenerator(1),
+        "training": False,
+    },
+    "fractional_max_pool": {"regions": [np.array([0, 3, 8])]},
+    "fractional_avg_pool": {"regions": (tf.constant([0, 3, 8]),)},
+    "global_lp_pool": {"p": np.array(2)},
+}
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_node_holds_plain_arguments_and_loads_again(name, tmp_path):
+    inputs = keras.Input((8, 3))
+    model = keras.Model(inputs, function(name)(inputs, **NODES[name]))
+    _, node = model.operations
+    json.dumps(node.get_config())
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x = np.random.default_rng(0).standard_normal((2, 8, 3)).astype("float32")
+    np.testing.assert_array_equal(loaded(x), model(x))
+    np.testing.assert_array_equal(model(x), function(name)(x, **NODES[name]))
+
+
+def test_a_node_bears_the_name_of_its_function():
+    keras.backend.clear_session()
+    inputs = keras.Input((8, 3))
+    y = kp.ops.max_pool(kp.ops.max_pool(inputs, 1), 1)
+    model = keras.Model(inputs, kp.ops.average_pool(y, 1))
+    names = ["max_pool", "max_pool_1", "avg_pool"]
+    assert [op.name for op in model.operations[1:]] == names
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert all(name in "".join(lines) for name in names)
+
+
+def test_a_node_keeps_the_data_format_that_it_was_made_with():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        inputs = keras.Input((3, 8))
+        model = keras.Model(inputs, kp.ops.max_pool(inputs, 2))
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    assert model(np.zeros((1, 3, 8))).shape == (1, 3, 4)
+
+
+def test_functions_have_the_names_and_first_arguments_of_keras_ops():
+    assert kp.ops.average_pool is kp.ops.avg_pool
+    for name in ("max_pool", "average_pool"):
+        ours = list(inspect.signature(function(name)).parameters.values())
+        theirs = inspect.signature(getattr(keras.ops, name)).parameters.values()
+        for one, other in zip(ours, theirs, strict=False):
+            assert (one.name, one.default) == (other.name, other.default)
+    for name in kp.ops.__all__:
+        assert next(iter(inspect.signature(function(name)).parameters)) == "inputs"
+
+
 def test_symbolic_indices():
     y, indices = kp.ops.max_pool(keras.Input((None, 4, 3)), 2, return_indices=True)
     assert y.shape == indices.shape == (None, None, 2, 3)
@@ -57,7 +120,7 @@ def test_symbolic_indices():
 
 
 @by_function
-def test_the_floor_is_chosen_in_one_place(name, monkeypatch):
+def test_the_implementation_is_chosen_in_one_place(name, monkeypatch):
     asked, ran = [], []
     monkeypatch.setattr(library, "use_compiled", lambda x: asked.append(x) or False)
     inner = name.removeprefix("global_")
@@ -73,7 +136,7 @@ def test_the_floor_is_chosen_in_one_place(name, monkeypatch):
 
 def test_forced_portable_runs_portable():
     with kp.force_portable():
-        assert pooling.floor(tf.zeros((1, 2, 1))) is portable
+        assert dispatch.implementation_of(tf.zeros((1, 2, 1))) is portable
 
 
 @by_function

@@ -1,0 +1,204 @@
+"""From normalised arguments to a result: the one path of every function and layer.
+
+`plan` says what pooling an input of some shape and dtype will give, without a tensor;
+`spec` says it to Keras; `run` has an implementation compute it. Which implementation
+that is, is chosen here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_pooling import _library, arguments
+from keras_pooling.arguments import ArgumentError, Windows
+from keras_pooling.implementations import masked, portable
+from keras_pooling.ops import regions
+from keras_pooling.windows import FractionalWindows, Regions
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+# How a dtype is pooled: as itself, or exactly as a wider one and cast back.
+_MAX_DTYPES = {
+    **{dtype: dtype for dtype in _FLOATS},
+    **{dtype: dtype for dtype in ("int8", "uint8", "int16", "int32", "int64")},
+    "bool": "uint8",
+    "uint16": "int32",
+    "uint32": "int64",
+}
+
+
+class Plan(NamedTuple):
+    """What pooling an input of one shape will give."""
+
+    windows: Windows  # with one entry per axis
+    shape: tuple[int | None, ...]  # of the output
+    dropped: tuple[int, ...]  # axes of length 1 that the output lacks
+    index_dtype: str
+    is_static: bool  # every size of the input is known
+
+
+def pool(
+    function: str,
+    inputs: Any,
+    windows: Windows,
+    data_format: str,
+    keepdims: bool = True,
+    mask: Any = None,
+    seed: Any = None,
+    **options: Any,
+) -> Any:
+    """Pools a tensor, or tells what pooling a `KerasTensor` would give.
+
+    Args:
+        function: name of the function of every implementation.
+        inputs: tensor or `KerasTensor`.
+        windows: where the windows fall.
+        data_format: `"channels_last"` or `"channels_first"`.
+        keepdims: False drops the spatial axes, which must be of length 1 by then.
+        mask: tensor `(batch, steps)`, true where a step counts; None for all.
+        seed: tensor of two integers, by which regions or taps are drawn; None if not.
+        **options: further arguments of the function.
+
+    Raises:
+        ArgumentError: if the windows do not fit the input, or its dtype is not pooled.
+    """
+    # Regions hold tensors, which a cache would keep.
+    make = plan if isinstance(windows, Regions) else _cached_plan
+    planned = make(static_shape(inputs), windows, data_format, keepdims)
+    if isinstance(inputs, keras.KerasTensor):
+        return spec(function, inputs, planned, options)
+    return run(function, inputs, planned, data_format, mask, seed, options)
+
+
+def plan(
+    shape: tuple[int | None, ...], windows: Windows, data_format: str, keepdims: bool
+) -> Plan:
+    """What pooling an input of this shape will give."""
+    rank = arguments.check_rank(shape)
+    if windows.rank not in (None, rank):
+        raise ArgumentError(
+            f"the input must have {windows.rank} spatial axes. Received shape={shape}. "
+            "Reshape it, or give one entry per spatial axis."
+        )
+    windows = windows.of_rank(rank)
+    axes = arguments.spatial_axes(data_format, rank)
+    sizes = tuple(shape[axis] for axis in axes)
+    misfit = windows.misfit(sizes)
+    if misfit:
+        finding, remedy = misfit
+        raise ArgumentError(
+            f"{finding}. Received shape={shape}, {windows.received()}. {remedy}"
+        )
+    pooled = dict(zip(axes, windows.output_sizes(sizes), strict=True))
+    dropped = () if keepdims else axes
+    output_shape = tuple(
+        pooled.get(axis, size) for axis, size in enumerate(shape) if axis not in dropped
+    )
+    index_dtype = arguments.index_dtype(sizes)
+    return Plan(windows, output_shape, dropped, index_dtype, None not in shape)
+
+
+_cached_plan = plan
+if keras.config.backend() != "torch":  # whose compiler warns of caches
+    _cached_plan = functools.lru_cache(maxsize=1024)(plan)
+
+
+def spec(function: str, inputs: Any, planned: Plan, options: dict[str, Any]) -> Any:
+    """The outputs of a plan as `KerasTensor`s."""
+    dtype = keras.backend.standardize_dtype(inputs.dtype)
+    dtype, _ = _dtypes(function, inputs.shape, dtype)
+    y = keras.KerasTensor(planned.shape, dtype=dtype)
+    if options.get("return_indices"):
+        return y, keras.KerasTensor(planned.shape, dtype=planned.index_dtype)
+    return y
+
+
+def run(
+    function: str,
+    inputs: Any,
+    planned: Plan,
+    data_format: str,
+    mask: Any,
+    seed: Any,
+    options: dict[str, Any],
+) -> Any:
+    """Has an implementation carry out a plan."""
+    given_dtype = keras.backend.standardize_dtype(inputs.dtype)
+    dtype, computed_dtype = _dtypes(function, inputs.shape, given_dtype)
+    # keras.ops.cast asks the backend even where there is nothing to cast.
+    x = inputs if given_dtype == computed_dtype else ops.cast(inputs, computed_dtype)
+    implementation = implementation_of(x)
+    windows = planned.windows
+    if mask is not None:
+        implementation, options = masked, {**options, "mask": mask}
+    elif isinstance(windows, FractionalWindows):
+        draw = implementation.fractional_regions
+        windows = regions.drawn(windows, x, data_format, seed, draw)
+    elif function == "stochastic_pool":
+        options = {**options, "seed": seed}
+    if options.get("p") == math.inf:
+        x, function, options = ops.abs(x), "max_pool", {}
+    outputs = getattr(implementation, function)(x, windows, data_format, **options)
+    y, *indices = outputs if options.get("return_indices") else (outputs,)
+    y = y if dtype == computed_dtype else ops.cast(y, dtype)
+    squeeze = getattr(implementation, "squeeze", ops.squeeze)
+    if indices:
+        return tuple(_finished(part, planned, squeeze) for part in (y, *indices))
+    return _finished(y, planned, squeeze)
+
+
+def implementation_of(x: Any) -> ModuleType:
+    """The module that pools this tensor: compiled for its host, or portable."""
+    # PyTorch's compiler cannot follow the library's own questions.
+    if keras.config.backend() == "tensorflow" and _library.use_compiled(x):
+        from keras_pooling.implementations import tensorflow
+
+        return tensorflow
+    return portable
+
+
+def static_shape(x: Any) -> tuple[int | None, ...]:
+    """The shape with None for what is not known; the rank must be."""
+    shape = x.shape
+    try:
+        # A TensorShape makes an object of every size that it yields.
+        return tuple(shape.as_list() if hasattr(shape, "as_list") else shape)
+    except ValueError:  # TensorFlow's word for a tensor of unknown rank
+        raise ArgumentError(
+            f"the rank of the input is not known. Received inputs={x}. Give it a "
+            "shape, for example with `tf.ensure_shape`."
+        ) from None
+
+
+def rank_of(inputs: Any) -> int:
+    """Number of spatial axes of a tensor or `KerasTensor`."""
+    return arguments.check_rank(static_shape(inputs))
+
+
+def _finished(y: Any, planned: Plan, squeeze: Callable) -> Any:
+    y = squeeze(y, planned.dropped) if planned.dropped else y
+    # Where an axis is not known, a graph may have lost what is.
+    if not planned.is_static and hasattr(y, "set_shape"):
+        y.set_shape(planned.shape)
+    return y
+
+
+def _dtypes(function: str, shape: Any, dtype: str) -> tuple[str, str]:
+    """The dtypes of the output and of the computation."""
+    if function == "max_pool" and dtype in _MAX_DTYPES:
+        return dtype, _MAX_DTYPES[dtype]
+    if dtype in _FLOATS:
+        return dtype, dtype
+    if function != "max_pool" and dtype in (*_MAX_DTYPES, "uint64"):
+        return keras.config.floatx(), keras.config.floatx()
+    raise ArgumentError(
+        f"an input of dtype {dtype} cannot be pooled. Received "
+        f"shape={tuple(shape)}, dtype={dtype}. Cast it to one of "
+        f"{', '.join(_MAX_DTYPES)}."
+    )

@@ -1,0 +1,96 @@
+"""What the public functions share: names in messages, tensors from anything, nodes.
+
+Knows no function of its own: each is handed to `public`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+
+from keras_pooling import arguments
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+def public(function: _F) -> _F:
+    """Makes a function public, whose first argument is `inputs`.
+
+    Anything that Keras makes a tensor of is accepted, a `KerasTensor` makes a node of a
+    functional model, and every error names the function.
+    """
+    name = function.__name__
+    signature = inspect.signature(function)
+    _FUNCTIONS[name] = function
+
+    @functools.wraps(function)
+    def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        with arguments.errors_name(name):
+            arguments.refuse_other_names(kwargs)
+            if isinstance(inputs, keras.KerasTensor):
+                function(inputs, *args, **kwargs)  # raises where it must
+                given = signature.bind(inputs, *args, **kwargs)
+                return _node(name, given).symbolic_call(inputs)
+            return function(keras.ops.convert_to_tensor(inputs), *args, **kwargs)
+
+    # TensorFlow's AutoGraph calls what has this attribute as it is: there is nothing
+    # to convert here, and converting takes seconds.
+    call.autograph_info__ = {}  # type: ignore[attr-defined]
+    return call  # type: ignore[return-value]
+
+
+@keras.saving.register_keras_serializable(package="keras_pooling")
+class StatelessPooling(keras.Operation):
+    """A public function as a node of a functional model.
+
+    Args:
+        function: name of the function.
+        arguments: its arguments other than the tensor, as JSON has them.
+        name: name of the node. None: that of the function, made unique.
+    """
+
+    def __init__(
+        self, function: str, arguments: dict[str, Any], name: str | None = None
+    ):
+        if name is None:
+            number = keras.backend.get_uid(function)  # from 1
+            name = function if number == 1 else f"{function}_{number - 1}"
+        super().__init__(name=name)
+        self.function = function
+        self.arguments = arguments
+
+    def call(self, inputs: Any) -> Any:
+        """Applies the function to a tensor."""
+        return _FUNCTIONS[self.function](inputs, **self.arguments)
+
+    compute_output_spec = call  # the function itself answers a KerasTensor with specs
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` needs."""
+        config = {"function": self.function, "arguments": self.arguments}
+        return {**config, "name": self.name}
+
+
+def _node(name: str, given: inspect.BoundArguments) -> StatelessPooling:
+    given.apply_defaults()
+    values = dict(given.arguments)
+    del values["inputs"]
+    values["data_format"] = arguments.data_format_name(values["data_format"])
+    if "seed" in values:  # a node that would draw has been refused
+        values.update(seed=None, training=False)
+    return StatelessPooling(name, {key: _plain(values[key]) for key in values})
+
+
+def _plain(value: Any) -> Any:
+    """A value that passed the checks, as JSON has it: what a file can hold."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return np.asarray(value).tolist()

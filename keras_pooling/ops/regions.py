@@ -1,0 +1,99 @@
+"""The regions of fractional pooling for one call: drawn, or given by the user.
+
+Knows no reduction. How edges are drawn is the implementations' affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_pooling import arguments
+from keras_pooling.arguments import ArgumentError
+from keras_pooling.windows import FractionalWindows, Regions
+
+
+def drawn(
+    windows: FractionalWindows, x: Any, data_format: str, seed: Any, draw: Callable
+) -> Regions:
+    """Draws the regions of a tensor.
+
+    Args:
+        windows: how many regions, and how to draw them.
+        x: the tensor.
+        data_format: `"channels_last"` or `"channels_first"`.
+        seed: tensor of two integers; None for the grid in the middle.
+        draw: `fractional_regions` of an implementation.
+    """
+    shape = ops.shape(x)
+    regions_per, rows = "batch", 1
+    if seed is not None:
+        regions_per = windows.regions_per
+        channels = shape[-1] if data_format == "channels_last" else shape[1]
+        samples = 1 if regions_per == "batch" else shape[0]
+        rows = samples * channels if regions_per == "channel" else samples
+        rows = rows if isinstance(rows, int) else ops.cast(rows, "int64")
+    edges, largest = [], []
+    axes = arguments.spatial_axes(data_format, len(shape) - 2)
+    for i, size in enumerate(shape[axis] for axis in axes):
+        if isinstance(size, int):
+            count = windows.count(i, size)
+            largest.append(windows.largest(i, size))
+        else:
+            size = ops.cast(size, "int64")
+            count = windows.count(i, ops.cast(size, "float64"), _floored)
+            largest.append(None)
+        row = draw(size, count, rows, seed, windows.pseudo_random, i)
+        if isinstance(count, int) and hasattr(row, "set_shape"):
+            row.set_shape((None, count + 1))
+        edges.append(row)
+    return Regions(tuple(edges), windows.overlapping, tuple(largest), regions_per)
+
+
+def given(regions: Any, sizes: tuple[int | None, ...], overlapping: bool) -> Regions:
+    """The regions that a user gives: for each axis a sequence of integers.
+
+    Raises:
+        ArgumentError: if they do not ascend from 0 to the sizes of the axes.
+    """
+    try:
+        sequences = list(regions)
+    except TypeError:
+        sequences = []
+    if len(sequences) != len(sizes):
+        raise ArgumentError(
+            "the `regions` argument must hold one sequence of integers per spatial "
+            f"axis, of which there are {len(sizes)}. Received regions={regions}."
+        )
+    edges, largest = [], []
+    for axis, (sequence, size) in enumerate(zip(sequences, sizes, strict=True)):
+        known = _known(sequence)
+        if known is not None:
+            if known.ndim != 1 or known.dtype.kind not in "iu":
+                raise ArgumentError(
+                    "the `regions` argument must hold, for each spatial axis, a "
+                    f"sequence of integers. Received for axis {axis}: {sequence}."
+                )
+            arguments.check_edges(axis, known.tolist(), size)
+            sequence = known
+        longest = None if known is None else int(np.diff(known).max()) + overlapping
+        largest.append(longest)
+        integer = "int32" if keras.config.backend() == "jax" else "int64"
+        edges.append(ops.expand_dims(ops.cast(sequence, integer), 0))
+    return Regions(tuple(edges), overlapping, tuple(largest))
+
+
+def _floored(quotient: Any) -> Any:
+    return ops.cast(ops.floor(quotient), "int64")
+
+
+def _known(sequence: Any) -> np.ndarray | None:
+    """The numbers; None where only a graph that is being made will know them."""
+    try:
+        return np.asarray(sequence)
+    except (NotImplementedError, TypeError):
+        return None

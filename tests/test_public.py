@@ -1,0 +1,54 @@
+"""What the package shows, and that it loads what earlier versions wrote."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_pooling as kp
+
+FILES = Path(__file__).parent / "files"
+
+
+@pytest.mark.parametrize("module", [kp, kp.layers, kp.ops])
+def test_dir_shows_what_is_public_and_nothing_else(module):
+    assert set(dir(module)) - {"__version__"} == set(module.__all__)
+    assert all(hasattr(module, name) for name in dir(module))
+    assert not {"arguments", "windows", "dispatch", "keras"} & set(dir(module))
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (Path(kp.__file__).parent / "py.typed").exists()
+
+
+def test_a_model_written_by_version_0_1_0_loads():
+    # MaxPool2D and AvgPool2D were classes then, and nodes had no name of their own.
+    model = keras.saving.load_model(FILES / "written_by_0_1_0.keras")
+    x = np.random.default_rng(0).integers(0, 9, (2, 24, 24, 2)).astype("float32")
+    expected = np.load(FILES / "written_by_0_1_0.npz")
+    y = np.asarray(model(x))
+    # Of at most 9 terms each, behind one another: a mean, an average, a dense layer, a
+    # norm.
+    rounding = 4 * 9 * np.finfo("float32").eps
+    np.testing.assert_allclose(
+        y, expected["y"], rtol=rounding, atol=rounding * np.abs(y).max()
+    )
+    drawing = [layer for layer in model.layers if hasattr(layer, "seed_generator")]
+    for layer, state in zip(drawing, expected["states"], strict=True):
+        np.testing.assert_array_equal(layer.seed_generator.state, state)
+    classes = [type(layer).__name__ for layer in model.layers]
+    assert classes.count("MaxPooling2D") == 2 and "AveragePooling2D" in classes
+    assert model.get_layer("max_pool2d_1").padding == ((1, 0), (0, 1))
+
+
+def test_what_it_wrote_is_written_under_the_names_of_today(tmp_path):
+    model = keras.saving.load_model(FILES / "written_by_0_1_0.keras")
+    model.save(tmp_path / "model.keras")
+    registered = [
+        entry["registered_name"]
+        for entry in keras.saving.serialize_keras_object(model)["config"]["layers"]
+    ]
+    assert "keras_pooling>MaxPooling2D" in registered
+    assert "keras_pooling>MaxPool2D" not in registered
+    keras.saving.load_model(tmp_path / "model.keras")

@@ -1,0 +1,26 @@
+"""What a type checker must say of calls. mypy reads this file; nothing runs it.
+
+An `ignore` without an error under it is an error of its own (`warn_unused_ignores`).
+"""
+
+import keras_pooling as kp
+
+
+def good() -> kp.MaxPooling2D:
+    """Calls that are right."""
+    kp.MaxPool(2, padding="same", data_format="channels_first")
+    kp.AvgPool2D((2, 3), strides=1, padding=((1, 0), 1), divisor_override=3)
+    kp.LpPooling3D(2, padding=(1, 0, 1), p=1.5, normalize=True)
+    kp.GlobalAvgPool1D("channels_last", keepdims=True, dtype="float16")
+    kp.FractionalMaxPool2D((1.4, 1.7), regions_per="sample", inference="random")
+    kp.ops.average_pool([[[1.0]]], pool_size=[1], padding="SAME")
+    return kp.MaxPool2D(2, "2")  # type: ignore[arg-type]
+
+
+def wrong() -> None:
+    """Calls that are wrong."""
+    kp.MaxPooling2D(2, padding="full")  # type: ignore[arg-type]
+    kp.AvgPool(2, data_format="NHWC")  # type: ignore[arg-type]
+    kp.FractionalAvgPool(1.4, regions_per="row")  # type: ignore[arg-type]
+    kp.ops.max_pool([[[1.0]]], 2, padding="full")  # type: ignore[arg-type]
+    kp.ops.lp_pool([[[1.0]]], 2, norm_type=2)  # type: ignore[call-arg]
