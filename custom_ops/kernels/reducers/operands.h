@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "kernels/spec/element_types.h"
 #include "kernels/spec/pool_spec.h"
 
 namespace keras_pooling {
@@ -16,10 +17,13 @@ enum class Task {
   kGatherTaps,  // x, taps → y: the tap that `taps` names, of another tensor
 };
 
-// Numbers that some reductions need.
+// What some reducers need to know, besides where their operands are.
 struct Parameters {
   double p = 2.0;             // lp
   uint32_t seed[2] = {0, 0};  // stochastic
+  // Of reducers that serve several: the call's.
+  ElementType type = ElementType::kFloat32;
+  TapType tap_type = TapType::kNone;
 };
 
 // Each is laid out as the plan says: x and dx over input positions, y, dy and taps over
