@@ -51,8 +51,11 @@ std::string Run(const Call& call) {
            NameOf(call.type) +
            (call.task == Task::kForward ? "" : ", or has no gradient of its own");
   }
+  Call typed = call;
+  typed.operands.parameters.type = call.type;
+  typed.operands.parameters.tap_type = call.tap_type;
   ForEachPlan(plans, *call.parallel, [&](Plan& plan, const Parallel& parallel) {
-    RunPlan(call, *target, plan, parallel);
+    RunPlan(typed, *target, plan, parallel);
   });
   return "";
 }

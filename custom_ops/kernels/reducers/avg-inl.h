@@ -21,6 +21,7 @@ class AvgForward : public OnePass {
   using V = typename Lanes::V;
 
  public:
+  using Element = T;
   static constexpr bool kAverages = true;
   static constexpr bool kStreams = true;
   static constexpr size_t kLanes = hn::MaxLanes(D());
@@ -31,13 +32,11 @@ class AvgForward : public OnePass {
   explicit AvgForward(const Operands& o)
       : x_(static_cast<const T*>(o.x)), y_(static_cast<T*>(o.y)) {}
 
-  HWY_INLINE void Fetch(int64_t near) const { hwy::Prefetch(x_ + near); }
-  HWY_INLINE void Touch(int64_t near, int64_t count) const {
-    ReadLines(x_ + near, count);
-  }
+  HWY_INLINE void Fetch(int64_t in) const { hwy::Prefetch(x_ + in); }
+  HWY_INLINE void Touch(int64_t in, int64_t count) const { ReadLines(x_ + in, count); }
 
   template <class Which, class Window>
-  HWY_INLINE State Begin(Which, const Window&, int64_t) const {
+  HWY_INLINE State Begin(Which, const Window&, int64_t, int64_t) const {
     return {hn::Set(D(), typename Lanes::Lane{-0.0})};  // −0 + x is x, even for x = −0
   }
 
@@ -54,6 +53,7 @@ class AvgForward : public OnePass {
   }
 
   static constexpr bool kSeparable = true;
+  static constexpr int64_t kTapBytes = 0;
   static constexpr size_t kSavedBytes = kLanes * sizeof(typename Lanes::Lane);
 
   template <class Which>
@@ -124,10 +124,10 @@ class AvgBackward : public OnePass {
   explicit AvgBackward(const Operands& o)
       : dy_(static_cast<const T*>(o.dy)), dx_(static_cast<T*>(o.dx)) {}
 
-  HWY_INLINE void Fetch(int64_t near) const { hwy::Prefetch(dy_ + near); }
+  HWY_INLINE void Fetch(int64_t in) const { hwy::Prefetch(dy_ + in); }
 
   template <class Which, class Window>
-  HWY_INLINE State Begin(Which, const Window&, int64_t) const {
+  HWY_INLINE State Begin(Which, const Window&, int64_t, int64_t) const {
     return {hn::Zero(D())};
   }
 

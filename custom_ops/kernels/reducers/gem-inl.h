@@ -168,7 +168,6 @@ class GemForward : public GemPasses<T> {
 
  public:
   using typename Base::State;
-  using Parameter = GemParameter<T>;
   explicit GemForward(const Operands& o) : Base(o) {}
 
   template <int kPass, class Which, class Window>

@@ -14,49 +14,68 @@ namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Lanes for maxima, and how they are ordered: carefully, or fast.
+// Lanes for maxima, and how they are ordered: fast, or with care.
 template <class T, class Tap>
-using MaxLanes = BitLanes<T, (kKeepsTaps<Tap> && sizeof(Tap) > 1)>;
-template <class T, class Tap, class D = typename MaxLanes<T, Tap>::D>
-using CarefulMaxOrder =
-    std::conditional_t<IsHalf<T>::value, HalfOrder<T, D>, Order<T, D>>;
-template <class T, class Tap, class D = typename MaxLanes<T, Tap>::D>
-using MaxOrder = std::conditional_t<
-    IsHalf<T>::value, PlainHalfOrder<T, D>,
-    std::conditional_t<std::is_floating_point_v<T>, NumberOrder<T, D>, Order<T, D>>>;
+using MaxLanes =
+    BitLanes<T, std::is_same_v<Tap, int32_t> || std::is_same_v<Tap, AnyTap>>;
+template <class T, class Tap>
+struct MaxOrders {
+  using D = typename MaxLanes<T, Tap>::D;
+  using Fast = std::conditional_t<
+      IsHalf<T>::value, PlainHalfOrder<D>,
+      std::conditional_t<
+          std::is_floating_point_v<T>, NumberOrder<T, D>,
+          std::conditional_t<std::is_same_v<T, int8_t> && kKeepsTaps<Tap>, ByteOrder<D>,
+                             IntegerOrder<T, D>>>>;
+  using Careful =
+      std::conditional_t<IsHalf<T>::value, CarefulHalfOrder<D>, CarefulOrder<T, D>>;
+};
+
+// Of an order that assumes nothing.
+template <class Order, bool kAssumes = Order::kAssumes>
+struct DoubtsOf {
+  using Type = Reducer::Doubts;
+};
+template <class Order>
+struct DoubtsOf<Order, true> {
+  using Type = typename Order::Doubts;
+};
 
 // max: the greatest tap; the first of them; the first NaN if there is one.
-template <class T, class Tap, class Ranking>
+template <class T, class Tap, class Order>
 class MaxOf : public OnePass {
   using Lanes = MaxLanes<T, Tap>;
   using D = typename Lanes::D;
-  using Taps = TapLanes<std::conditional_t<kKeepsTaps<Tap>, Tap, uint8_t>, D>;
+  using Taps =
+      TapLanes<std::conditional_t<std::is_same_v<Tap, int32_t>, Tap, uint8_t>, D>;
 
  public:
-  using Careful = std::conditional_t<Ranking::kPresumes,
-                                     MaxOf<T, Tap, CarefulMaxOrder<T, Tap>>, void>;
+  using Element = T;
+  using Fallback =
+      std::conditional_t<Order::kAssumes,
+                         MaxOf<T, Tap, typename MaxOrders<T, Tap>::Careful>, void>;
   static constexpr bool kStreams = !std::is_same_v<Tap, int32_t>;
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
-    typename Ranking::Best best;
+    typename Order::Best best;
     typename Taps::V tap;
   };
 
   explicit MaxOf(const Operands& o)
       : x_(static_cast<const T*>(o.x)),
         y_(static_cast<T*>(o.y)),
-        taps_(static_cast<Tap*>(o.taps)) {}
+        taps_(o.taps, o.parameters.tap_type),
+        order_(o.parameters.type) {}
 
   template <class Which, class Window>
-  HWY_INLINE State Begin(Which, const Window& window, int64_t) const {
-    return {Ranking::Lowest(), Taps::Set(window.first_tap)};
+  HWY_INLINE State Begin(Which, const Window& window, int64_t, int64_t) const {
+    return {order_.Lowest(), Taps::Set(window.first_tap)};
   }
 
   template <class Which, class Window>
   HWY_INLINE void Add(Which lanes, const Window&, int64_t in, int64_t tap,
                       State& s) const {
-    const auto beats =
-        Ranking::Replace(Ranking::Of(Lanes::Load(lanes, x_ + in)), s.best);
+    const auto beats = order_.Replace(order_.Of(Lanes::Load(lanes, x_ + in)), s.best);
     if constexpr (kKeepsTaps<Tap>) {
       s.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), beats), Taps::Set(tap),
                              s.tap);
@@ -66,27 +85,55 @@ class MaxOf : public OnePass {
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
-    Lanes::Store(lanes, Ranking::Value(s.best), y_ + out);
-    if constexpr (kKeepsTaps<Tap>) Taps::Store(lanes.Cached(), s.tap, taps_ + out);
+    Lanes::Store(lanes, order_.Value(s.best), y_ + out);
+    if constexpr (kKeepsTaps<Tap>) taps_.Store(lanes, s.tap, out);
   }
 
   HWY_INLINE void Fetch(int64_t in) const { hwy::Prefetch(x_ + in); }
+  HWY_INLINE void Touch(int64_t in, int64_t count) const { ReadLines(x_ + in, count); }
 
-  HWY_INLINE bool Holds(int64_t in, int64_t count) const {
-    return Ranking::Holds(x_ + in, count);
+  using Doubts = typename DoubtsOf<Order>::Type;
+  static HWY_INLINE Doubts NoDoubts() {
+    if constexpr (Order::kAssumes) {
+      return Order::NoDoubts();
+    } else {
+      return {};
+    }
   }
 
-  static constexpr bool kSeparable = true;
+  template <class Which>
+  HWY_INLINE void Look(Which lanes, int64_t in, int64_t other, Doubts& doubts) const {
+    if constexpr (Order::kAssumes) {
+      Order::Look(Lanes::Load(lanes, x_ + in), Lanes::Load(lanes, x_ + other), doubts);
+    }
+  }
+
+  template <class Which>
+  HWY_INLINE bool Holds(Which, const State& s, const Doubts& doubts) const {
+    return order_.Holds(s.best, doubts);
+  }
+
+  HWY_INLINE bool AssumptionHolds(int64_t in, int64_t count) const {
+    if constexpr (Order::kAssumes) return order_.AssumptionHolds(x_ + in, count);
+    return true;
+  }
+
+  // Windows of integers whose taps are kept are hardly ever large.
+  static constexpr bool kSeparable =
+      Order::kAssumes || (std::is_integral_v<T> && !kKeepsTaps<Tap>);
+  static constexpr int64_t kTapBytes = !kKeepsTaps<Tap>               ? 0
+                                       : std::is_same_v<Tap, uint8_t> ? 1
+                                                                      : 4;
   static constexpr size_t kVectorBytes = kLanes * sizeof(typename Lanes::Lane);
   static constexpr size_t kSavedBytes = kVectorBytes * (kKeepsTaps<Tap> ? 2 : 1);
 
   template <class Which>
   HWY_INLINE State First(Which lanes, int64_t in, int64_t tap) const {
-    return {Ranking::Of(Lanes::Load(lanes, x_ + in)), Taps::Set(tap)};
+    return {order_.Of(Lanes::Load(lanes, x_ + in)), Taps::Set(tap)};
   }
 
-  static HWY_INLINE void Merge(const State& second, State& first) {
-    const auto beats = Ranking::Replace(second.best, first.best);
+  HWY_INLINE void Merge(const State& second, State& first) const {
+    const auto beats = order_.Replace(second.best, first.best);
     if constexpr (kKeepsTaps<Tap>) {
       first.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), beats), second.tap,
                                  first.tap);
@@ -99,7 +146,7 @@ class MaxOf : public OnePass {
 
   static HWY_INLINE void Save(const State& s, char* to) {
     using Lane = typename Lanes::Lane;
-    hn::Store(Ranking::Packed(s.best), D(), reinterpret_cast<Lane*>(to));
+    hn::Store(Order::Packed(s.best), D(), reinterpret_cast<Lane*>(to));
     if constexpr (kKeepsTaps<Tap>) {
       const typename Taps::DU du;
       using Number = hn::TFromD<typename Taps::DU>;
@@ -109,7 +156,7 @@ class MaxOf : public OnePass {
 
   static HWY_INLINE State Saved(const char* from) {
     using Lane = typename Lanes::Lane;
-    State s = {Ranking::Unpacked(hn::Load(D(), reinterpret_cast<const Lane*>(from))),
+    State s = {Order::Unpacked(hn::Load(D(), reinterpret_cast<const Lane*>(from))),
                Taps::Set(0)};
     if constexpr (kKeepsTaps<Tap>) {
       const typename Taps::DU du;
@@ -122,11 +169,12 @@ class MaxOf : public OnePass {
  private:
   const T* x_;
   T* y_;
-  Tap* taps_;
+  TapMemory<Tap, D> taps_;
+  Order order_;
 };
 
 template <class T, class Tap>
-using MaxForward = MaxOf<T, Tap, MaxOrder<T, Tap>>;
+using MaxForward = MaxOf<T, Tap, typename MaxOrders<T, Tap>::Fast>;
 
 }  // namespace HWY_NAMESPACE
 }  // namespace keras_pooling

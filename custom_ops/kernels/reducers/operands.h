@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "kernels/spec/element_types.h"
 #include "kernels/spec/pool_spec.h"
 
 namespace keras_pooling {
@@ -17,7 +18,7 @@ enum class Task {
   kParameterGradient,  // x → y: the output's derivative by the reduction's parameter
 };
 
-// Numbers that some reductions need.
+// What some reducers need to know, besides where their operands are.
 struct Parameters {
   double p = 2.0;             // lp
   uint32_t seed[2] = {0, 0};  // stochastic
@@ -25,6 +26,9 @@ struct Parameters {
   // `period` lanes, where an offset's lane is its remainder.
   const void* learned = nullptr;
   int64_t period = 1;
+  // Of reducers that serve several: the call's.
+  ElementType type = ElementType::kFloat32;
+  TapType tap_type = TapType::kNone;
 };
 
 // Each is laid out as the plan says: x and dx over input positions, y, dy and taps over

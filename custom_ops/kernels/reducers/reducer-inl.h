@@ -1,13 +1,15 @@
 // What a reducer is: the few lines that one reduction computes, on vectors. Knows
 // nothing of geometry or loops. Included once per instruction set.
 //
-// A reducer works for one window on the lanes at one offset:
-//   State Begin(lanes, window, far)              before the first tap
-//   void Add(lanes, window, near, tap, &state)   for each tap
-//   void Finish(lanes, window, far, state)       stores what the window gives
-// In forward walks `near` is an offset into the input and `far` into the output; in
-// backward walks it is the other way round: a "window" then is one input position, and
-// its "taps" the outputs that read it. `lanes` says which lanes exist (lanes-inl.h).
+// A reducer is made of a call's operands, and works for one window on the lanes at one
+// offset:
+//   State Begin(lanes, window, result_at, index)   before the first tap
+//   void Add(lanes, window, tap_at, tap, &state)   for each tap
+//   void Finish(lanes, window, result_at, state)   stores what the window gives
+// In forward walks `tap_at` is an offset into the input and `result_at` into the
+// output; in backward walks it is the other way round: a "window" then is one input
+// position, and its "taps" the outputs that read it. `index` is the first lane's number
+// in the whole tensor (of forward walks). `lanes` says which lanes exist (lanes-inl.h).
 #if defined(KERAS_POOLING_KERNELS_REDUCERS_REDUCER_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef KERAS_POOLING_KERNELS_REDUCERS_REDUCER_INL_H_
 #undef KERAS_POOLING_KERNELS_REDUCERS_REDUCER_INL_H_
@@ -34,15 +36,9 @@ HWY_INLINE void ReadLines(const T* from, int64_t count) {
   }
 }
 
-// Stands for a tap type where no taps are kept.
-struct NoTap {};
-
-template <class Tap>
-constexpr bool kKeepsTaps = !std::is_same_v<Tap, NoTap>;
-
 // What reducers may offer besides; here they do not.
-//   void Fetch(near) const         tells memory that a vector at `near` will be needed
-//   void Touch(near, count) const  brings `count` elements into the cache
+//   void Fetch(tap_at) const         tells memory that a vector there will be needed
+//   void Touch(tap_at, count) const  brings `count` elements into the cache
 struct Reducer {
   HWY_INLINE void Fetch(int64_t) const {}
   HWY_INLINE void Touch(int64_t, int64_t) const {}
@@ -50,22 +46,31 @@ struct Reducer {
   static constexpr bool kScatters = false;   // see scatter-inl.h
   static constexpr bool kAverages = false;   // whether it looks at Window::share
   static constexpr bool kStreams = false;    // whether results go past the caches
-  // A reducer may presume something of its input that makes it faster:
-  //   bool Holds(near, count) const   whether it is so, of neighbouring elements
-  // Where it is not, the reducer named here does the work.
-  using Careful = void;
+  static constexpr int kVectors = 4;         // that are reduced together
+
+  // A reducer may assume something that makes it faster. It looks for doubts at the
+  // taps as they come, of two vectors at a time, and in the end says whether the
+  // assumption held. Where it did not, the reducer named here does the window again.
+  using Fallback = void;
+  struct Doubts {};
+  static HWY_INLINE Doubts NoDoubts() { return {}; }
+  template <class Which>
+  HWY_INLINE void Look(Which, int64_t, int64_t, Doubts&) const {}
+  //   bool Holds(lanes, state, doubts) const
+  // Where windows are taken apart that is said beforehand, of neighbouring elements.
+  HWY_INLINE bool AssumptionHolds(int64_t, int64_t) const { return true; }
+
   // A gradient may be had as a forward walk the other way round (see AdjointOf), by the
   // reducer named here. That one may scale each input before any other step:
   //   void Scale(share, &state)
   using Adjoint = void;
   static constexpr bool kScales = false;
-  // A reduction that learns names the reducer of its output's derivative here.
-  using Parameter = void;
 };
 
 // A reducer that looks at each tap once. Others have more passes: they offer
-//   void StartPass<kPass>(&state)                            before each but the first
-//   void AddInPass<kPass>(lanes, window, near, tap, &state)  in place of Add
+//   void StartPass<kPass>(&state)                              before each but the
+//   first void AddInPass<kPass>(lanes, window, tap_at, tap, &state)  in place of Add
+// and as they keep more in registers are reduced one vector at a time.
 struct OnePass : Reducer {
   static constexpr int kPasses = 1;
 };

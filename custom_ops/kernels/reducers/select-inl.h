@@ -34,7 +34,7 @@ class SelectBackward : public OnePass {
         dx_(static_cast<T*>(o.dx)) {}
 
   template <class Which, class Window>
-  HWY_INLINE State Begin(Which, const Window&, int64_t) const {
+  HWY_INLINE State Begin(Which, const Window&, int64_t, int64_t) const {
     return {hn::Zero(D())};
   }
 
@@ -96,6 +96,7 @@ class GatherTaps : public OnePass {
   using Taps = TapLanes<Tap, D>;
 
  public:
+  static constexpr int kVectors = 1;  // gradients of gradients are rare
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
     typename Taps::V tap;
@@ -108,7 +109,7 @@ class GatherTaps : public OnePass {
         y_(static_cast<T*>(o.y)) {}
 
   template <class Which, class Window>
-  HWY_INLINE State Begin(Which lanes, const Window&, int64_t out) const {
+  HWY_INLINE State Begin(Which lanes, const Window&, int64_t out, int64_t) const {
     return {Taps::Load(lanes, taps_ + out), hn::Zero(D())};
   }
 

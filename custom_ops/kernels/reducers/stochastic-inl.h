@@ -34,6 +34,13 @@ class Weights {
   static constexpr Lane kLarge = sizeof(Lane) == 4 ? Lane(0x1p64f) : Lane(0x1p512);
 
  public:
+  // Before the greatest tap is known.
+  static HWY_INLINE Weights None() {
+    Weights weights;
+    weights.SetGreatest(hn::Zero(D()));
+    return weights;
+  }
+
   HWY_INLINE void SetGreatest(V greatest) {
     const D d;
     greatest_ = greatest;
@@ -46,14 +53,14 @@ class Weights {
   HWY_INLINE V Of(V x) const {
     const V positive = hn::Max(x, hn::Zero(D()));
     const V weight = hn::IfThenElse(is_flat_, hn::Set(D(), Lane{1}), positive);
-    return HWY_LIKELY(is_plain_) ? weight : Careful(x, weight);
+    return HWY_LIKELY(is_plain_) ? weight : OfExtremes(x, weight);
   }
 
   // Lanes whose window holds a NaN.
   HWY_INLINE hn::Mask<D> HasNan() const { return hn::IsNaN(greatest_); }
 
  private:
-  HWY_NOINLINE V Careful(V x, V weight) const {
+  HWY_NOINLINE V OfExtremes(V x, V weight) const {
     const D d;
     const V one = hn::Set(d, Lane{1});
     const V large = hn::Set(d, kLarge);
@@ -87,11 +94,12 @@ class WeightedPasses : public Reducer {
 
  public:
   static constexpr int kPasses = 3;
+  static constexpr int kVectors = 1;
   static constexpr size_t kLanes = hn::MaxLanes(D());
 
  protected:
   struct WeighedState {
-    typename Order<Lane, D>::Best greatest;
+    typename CarefulOrder<Lane, D>::Best greatest;
     Weights<D> weights;
     V sum;
   };
@@ -99,7 +107,7 @@ class WeightedPasses : public Reducer {
   template <int kPass>
   static HWY_INLINE void Weigh(V x, WeighedState& s) {
     if constexpr (kPass == 0) {
-      Order<Lane, D>::Replace({x}, s.greatest);
+      CarefulOrder<Lane, D>::Replace({x}, s.greatest);
     } else {
       s.sum = hn::Add(s.sum, s.weights.Of(x));
     }
@@ -109,13 +117,13 @@ class WeightedPasses : public Reducer {
 };
 
 // stochastic: one tap, drawn with a probability in proportion to its weight.
-template <class T, class Tap>
+template <class T>
 class StochasticForward : public WeightedPasses<T> {
   using Base = WeightedPasses<T>;
   using typename Base::D;
   using typename Base::Lanes;
   using typename Base::V;
-  using Taps = TapLanes<std::conditional_t<kKeepsTaps<Tap>, Tap, uint8_t>, D>;
+  using Taps = TapLanes<uint8_t, D>;
 
  public:
   struct State : Base::WeighedState {
@@ -128,18 +136,19 @@ class StochasticForward : public WeightedPasses<T> {
   explicit StochasticForward(const Operands& o)
       : Base(o),
         y_(static_cast<T*>(o.y)),
-        taps_(static_cast<Tap*>(o.taps)),
+        taps_(o.taps, o.parameters.tap_type),
         seed_{o.parameters.seed[0], o.parameters.seed[1]} {}
 
   template <class Which, class Window>
-  HWY_INLINE State Begin(Which, const Window& window, int64_t out) const {
+  HWY_INLINE State Begin(Which, const Window& window, int64_t, int64_t index) const {
     State s;
-    s.greatest = Order<typename Base::Lane, D>::Lowest();
+    s.greatest = CarefulOrder<typename Base::Lane, D>::Lowest();
+    s.weights = Weights<D>::None();
     s.sum = hn::Zero(D());
     s.running = s.sum;
     s.drawn = s.sum;
     s.tap = Taps::Set(0);
-    s.threshold = Uniform(D(), seed_, window.IndexOf(out), window.index_step);
+    s.threshold = Uniform(D(), seed_, index, window.index_step);
     return s;
   }
 
@@ -166,10 +175,8 @@ class StochasticForward : public WeightedPasses<T> {
       s.running = hn::Add(s.running, s.weights.Of(x));
       const auto is_drawn = hn::AndNot(hn::Le(s.running, s.threshold), was_open);
       s.drawn = hn::IfThenElse(is_drawn, x, s.drawn);
-      if constexpr (kKeepsTaps<Tap>) {
-        s.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), is_drawn),
-                               Taps::Set(tap), s.tap);
-      }
+      s.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), is_drawn),
+                             Taps::Set(tap), s.tap);
     }
   }
 
@@ -177,12 +184,12 @@ class StochasticForward : public WeightedPasses<T> {
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
     Lanes::Store(lanes, s.drawn, y_ + out);
-    if constexpr (kKeepsTaps<Tap>) Taps::Store(lanes.Cached(), s.tap, taps_ + out);
+    taps_.Store(lanes, s.tap, out);
   }
 
  private:
   T* y_;
-  Tap* taps_;
+  TapMemory<AnyTap, D> taps_;
   uint32_t seed_[2];
 };
 
@@ -203,9 +210,10 @@ class ExpectationForward : public WeightedPasses<T> {
   explicit ExpectationForward(const Operands& o) : Base(o), y_(static_cast<T*>(o.y)) {}
 
   template <class Which, class Window>
-  HWY_INLINE State Begin(Which, const Window&, int64_t) const {
+  HWY_INLINE State Begin(Which, const Window&, int64_t, int64_t) const {
     State s;
-    s.greatest = Order<typename Base::Lane, D>::Lowest();
+    s.greatest = CarefulOrder<typename Base::Lane, D>::Lowest();
+    s.weights = Weights<D>::None();
     s.sum = hn::Zero(D());
     s.mean = s.sum;
     s.inverse = s.sum;

@@ -21,12 +21,33 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Which lanes of a vector exist in memory: all of them, or only the first few; and how
 // they are written. Cached() are the same lanes, written through the caches.
+struct FirstLanes {
+  size_t count;
+  HWY_INLINE FirstLanes Cached() const { return *this; }
+  template <size_t kLanes>
+  HWY_INLINE FirstLanes AsFirst() const {
+    return *this;
+  }
+  template <class D>
+  HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {
+    return hn::LoadN(d, from, count);
+  }
+  template <class D>
+  HWY_INLINE void Store(hn::Vec<D> v, D d, hn::TFromD<D>* to) const {
+    hn::StoreN(v, d, to, count);
+  }
+};
+
 struct AllLanes {
   // Written past the caches: for results far larger than they are. Addresses must be
   // aligned to the vector then, and lanes be whole vectors.
   bool streams = false;
 
   HWY_INLINE AllLanes Cached() const { return {}; }
+  template <size_t kLanes>
+  HWY_INLINE FirstLanes AsFirst() const {
+    return {kLanes};
+  }
   template <class D>
   HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {
     return hn::LoadU(d, from);
@@ -38,19 +59,6 @@ struct AllLanes {
       if (streams) return hn::Stream(v, d, to);
     }
     hn::StoreU(v, d, to);
-  }
-};
-
-struct FirstLanes {
-  size_t count;
-  HWY_INLINE FirstLanes Cached() const { return *this; }
-  template <class D>
-  HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {
-    return hn::LoadN(d, from, count);
-  }
-  template <class D>
-  HWY_INLINE void Store(hn::Vec<D> v, D d, hn::TFromD<D>* to) const {
-    hn::StoreN(v, d, to, count);
   }
 };
 
@@ -206,6 +214,72 @@ struct TapLanes {
       lanes.Store(v, narrow, reinterpret_cast<Memory*>(to));
     } else {
       lanes.Store(hn::TruncateTo(narrow, v), narrow, reinterpret_cast<Memory*>(to));
+    }
+  }
+};
+
+// Stands for a tap type where no taps are kept.
+struct NoTap {};
+
+template <class Tap>
+constexpr bool kKeepsTaps = !std::is_same_v<Tap, NoTap>;
+
+// A tap index that fits one byte, or any, in lanes that have room for any: which, the
+// call says.
+struct AnyTap {};
+
+// Where taps are written to.
+template <class Tap, class D>
+class TapMemory {
+ public:
+  explicit TapMemory(void* taps, TapType) : taps_(static_cast<Tap*>(taps)) {}
+
+  template <class Which>
+  HWY_INLINE void Store(Which lanes, typename TapLanes<Tap, D>::V v, int64_t at) const {
+    TapLanes<Tap, D>::Store(lanes.Cached(), v, taps_ + at);
+  }
+
+ private:
+  Tap* taps_;
+};
+
+template <class D>
+struct TapMemory<NoTap, D> {
+  TapMemory(void*, TapType) {}
+};
+
+template <class D>
+class TapMemory<AnyTap, D> {
+ public:
+  TapMemory(void* taps, TapType type) : taps_(taps), type_(type) {}
+
+  template <class Which>
+  HWY_INLINE void Store(Which lanes, hn::Vec<hn::RebindToUnsigned<D>> v,
+                        int64_t at) const {
+    if (type_ == TapType::kUint8) {
+      TapLanes<uint8_t, D>::Store(lanes.Cached(), v, static_cast<uint8_t*>(taps_) + at);
+    } else if (type_ == TapType::kInt32) {
+      TapLanes<int32_t, D>::Store(lanes.Cached(), v, static_cast<int32_t*>(taps_) + at);
+    }
+  }
+
+ private:
+  void* taps_;
+  TapType type_;
+};
+
+// Lanes of which a position has fewer than a vector.
+struct NarrowLanes {
+  // Copies `lanes` bytes at each of `count` positions; bytes up to `whole` become 0.
+  static HWY_NOINLINE void Copy(const void* from, int64_t from_step, void* to,
+                                int64_t to_step, int64_t count, int64_t lanes,
+                                int64_t whole) {
+    const hn::ScalableTag<uint8_t> d;
+    const auto* in = static_cast<const uint8_t*>(from);
+    auto* out = static_cast<uint8_t*>(to);
+    for (int64_t i = 0; i < count; ++i, in += from_step, out += to_step) {
+      hn::StoreN(hn::LoadN(d, in, static_cast<size_t>(lanes)), d, out,
+                 static_cast<size_t>(whole));
     }
   }
 };

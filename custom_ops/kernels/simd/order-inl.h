@@ -1,12 +1,17 @@
-// How elements are compared. Included once per instruction set.
+// How elements are compared: NaN above all, −0 equal to +0, and of equals the first
+// wins. Included once per instruction set.
 //
 // An order has Best, the best element so far, ready to be compared, and
-//   Best Lowest(), Of(x)              what every element beats; of one element
-//   V Value(best)                     the element
-//   Mask Replace(other, &best)        puts `other` in the lanes where it beats `best`,
-//   and
-//                                     returns which those are
-//   V Packed(best), Best Unpacked(v)  as one vector, for scratch memory
+//   Best Lowest(), Of(x)               what every element beats; of one element
+//   V Value(best)                      the element
+//   Mask Replace(other, &best)         puts `other`, which comes later, in the lanes
+//                                      where it beats `best`; returns which those are
+//   V Packed(best), Best Unpacked(v)   as one vector, for scratch memory
+// A fast order assumes something of the elements. Whether that holds is found out
+// beforehand, or in passing:
+//   bool AssumptionHolds(from, count)  of neighbours in memory
+//   Look(a, b, &doubts)                of two vectors, once their
+//   bool Holds(best, doubts)           best is known too
 #if defined(KERAS_POOLING_KERNELS_SIMD_ORDER_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef KERAS_POOLING_KERNELS_SIMD_ORDER_INL_H_
 #undef KERAS_POOLING_KERNELS_SIMD_ORDER_INL_H_
@@ -46,54 +51,81 @@ struct PlainBest {
   static HWY_INLINE Best Unpacked(V v) { return {v}; }
 };
 
-// The order of elements: NaN above all, −0 equal to +0, and of equals the first wins.
-// Of integers it is the plain one.
+// Integers. Equals have the same bits, so that a maximum takes the first as well as the
+// second; "greater" is false for them, which keeps the first one's tap.
 template <class T, class D>
-struct Order : PlainBest<T, D> {
-  using V = hn::Vec<D>;
+struct IntegerOrder : PlainBest<T, D> {
   using Best = typename PlainBest<T, D>::Best;
-  static constexpr bool kPresumes = false;
+  static constexpr bool kAssumes = false;
+
+  explicit IntegerOrder(ElementType) {}
 
   static HWY_INLINE hn::Mask<D> Replace(const Best& other, Best& best) {
-    const auto beats = Beats(other.value, best.value);
-    if constexpr (std::is_floating_point_v<T>) {
-      best.value = hn::IfThenElse(beats, other.value, best.value);
-    } else {
-      best.value = hn::Max(other.value, best.value);
-    }
+    const auto beats = hn::Gt(other.value, best.value);
+    best.value = hn::Max(other.value, best.value);
     return beats;
-  }
-
- private:
-  static HWY_INLINE hn::Mask<D> Beats(V x, V best) {
-    if constexpr (std::is_floating_point_v<T>) {
-      // "Not ≤" holds for a NaN x as well; a NaN that came first stays.
-      return hn::AndNot(hn::Le(x, best), hn::Eq(best, best));
-    } else {
-      return hn::Gt(x, best);
-    }
   }
 };
 
-// The same of elements none of which is a NaN.
+// Bytes, signed or not: with its highest bit the other way round, an unsigned one is in
+// the order of signed ones. (In wider lanes bits are copies of the highest.)
+template <class D>
+struct ByteOrder : IntegerOrder<int8_t, D> {
+  using V = hn::Vec<D>;
+  using Best = typename PlainBest<int8_t, D>::Best;
+
+  explicit ByteOrder(ElementType type)
+      : IntegerOrder<int8_t, D>(type),
+        flip_(hn::Set(D(), hn::TFromD<D>{type == ElementType::kUint8 ? int8_t{-128}
+                                                                     : int8_t{}})) {}
+
+  HWY_INLINE Best Of(V x) const { return {hn::Xor(x, flip_)}; }
+  HWY_INLINE V Value(const Best& best) const { return hn::Xor(best.value, flip_); }
+
+ private:
+  V flip_;
+};
+
+// Floating-point numbers, and NaNs. "Not ≤" holds for a NaN that comes later, and not
+// for equals, zeros of either sign among them: the first stays. A NaN that came first
+// is not equal to itself, and stays.
+template <class T, class D>
+struct CarefulOrder : PlainBest<T, D> {
+  using Best = typename PlainBest<T, D>::Best;
+  static constexpr bool kAssumes = false;
+
+  explicit CarefulOrder(ElementType) {}
+
+  static HWY_INLINE hn::Mask<D> Replace(const Best& other, Best& best) {
+    const auto beats =
+        hn::AndNot(hn::Le(other.value, best.value), hn::Eq(best.value, best.value));
+    best.value = hn::IfThenElse(beats, other.value, best.value);
+    return beats;
+  }
+};
+
+// Floating-point numbers of which none is a NaN. Equals have the same bits, unless they
+// are zeros of both signs: of these x86's maximum gives its second operand, so that is
+// where the earlier one belongs.
 template <class T, class D>
 struct NumberOrder : PlainBest<T, D> {
   using V = hn::Vec<D>;
   using Best = typename PlainBest<T, D>::Best;
-  static constexpr bool kPresumes = true;
+  static constexpr bool kAssumes = true;
+
+  explicit NumberOrder(ElementType) {}
 
   static HWY_INLINE hn::Mask<D> Replace(const Best& other, Best& best) {
     const auto beats = hn::Gt(other.value, best.value);
 #if HWY_ARCH_X86
-    best.value = hn::Max(other.value, best.value);  // the second, if both are zeros
+    best.value = hn::Max(other.value, best.value);
 #else
     best.value = hn::IfThenElse(beats, other.value, best.value);
 #endif
     return beats;
   }
 
-  // Whether none of `count` elements is a NaN.
-  static HWY_INLINE bool Holds(const T* from, int64_t count) {
+  static HWY_INLINE bool AssumptionHolds(const T* from, int64_t count) {
     const D d;
     constexpr int64_t kStep = static_cast<int64_t>(hn::MaxLanes(D()));
     auto are_numbers = hn::Eq(hn::Zero(d), hn::Zero(d));
@@ -112,30 +144,61 @@ struct NumberOrder : PlainBest<T, D> {
     }
     return hn::AllTrue(d, hn::And(are_numbers, more));
   }
+
+  // One comparison for two vectors: a number of one with a NaN of the other, or of a
+  // NaN, is neither.
+  struct Doubts {
+    hn::Mask<D> is_nan;
+  };
+  static HWY_INLINE Doubts NoDoubts() { return {hn::MaskFalse(D())}; }
+  static HWY_INLINE void Look(V a, V b, Doubts& doubts) {
+    doubts.is_nan = hn::Or(doubts.is_nan, hn::IsEitherNaN(a, b));
+  }
+  static HWY_INLINE bool Holds(const Best&, const Doubts& doubts) {
+    return hn::AllFalse(D(), doubts.is_nan);
+  }
 };
 
-// Lanes of halves hold bits: what is compared is a key made of them.
-template <class T, class D>
-struct HalfOrder {
-  static constexpr bool kPresumes = false;
+// Half-precision numbers of either type, which differ in the bits of infinity. Lanes
+// hold their bits: what is compared is a key made of them.
+template <class D>
+struct HalfBits {
   using V = hn::Vec<D>;
   using DI = hn::RebindToSigned<D>;
   using K = hn::Vec<DI>;
   using Bits = hn::TFromD<D>;
+  using Key = hn::TFromD<DI>;
+
+  explicit HalfBits(ElementType type)
+      : infinity(type == ElementType::kFloat16 ? kHalfInfinity<Float16>
+                                               : kHalfInfinity<BFloat16>) {}
+
+  HWY_INLINE V LowestBits() const {
+    return hn::Set(D(), static_cast<Bits>(0x8000 | infinity));
+  }
+
+  const uint16_t infinity;  // greater ones are NaNs
+};
+
+// The key of −0 is that of 0, and all NaNs have the greatest: "greater" is false for
+// equals and for a NaN after another, and the first stays.
+template <class D>
+struct CarefulHalfOrder : HalfBits<D> {
+  static constexpr bool kAssumes = false;
+  using typename HalfBits<D>::V;
+  using typename HalfBits<D>::DI;
+  using typename HalfBits<D>::K;
+  using typename HalfBits<D>::Bits;
 
   struct Best {
     V value;
     K key;
   };
 
-  static HWY_INLINE Best Lowest() {
-    return Of(hn::Set(D(), Bits{0x8000 | kHalfInfinity<T>}));
-  }
-
-  static HWY_INLINE Best Of(V x) { return {x, Key(x)}; }
+  using HalfBits<D>::HalfBits;
+  HWY_INLINE Best Lowest() const { return Of(this->LowestBits()); }
+  HWY_INLINE Best Of(V x) const { return {x, KeyOf(x)}; }
   static HWY_INLINE V Value(const Best& best) { return best.value; }
-  static HWY_INLINE V Packed(const Best& best) { return best.value; }
-  static HWY_INLINE Best Unpacked(V v) { return Of(v); }
 
   static HWY_INLINE hn::Mask<D> Replace(const Best& other, Best& best) {
     const auto beats = hn::Gt(other.key, best.key);
@@ -146,33 +209,35 @@ struct HalfOrder {
   }
 
  private:
-  static HWY_INLINE K Key(V bits) {
+  HWY_INLINE K KeyOf(V bits) const {
     const DI di;
     const V magnitude = hn::And(bits, hn::Set(D(), Bits{0x7fff}));
     const auto is_negative = hn::RebindMask(di, hn::Ne(magnitude, bits));
     const K key = hn::BitCast(di, magnitude);
     const K number = hn::IfThenElse(is_negative, hn::Neg(key), key);
-    const K infinity = hn::BitCast(di, hn::Set(D(), Bits{kHalfInfinity<T>}));
+    const K infinity = hn::BitCast(di, hn::Set(D(), Bits{this->infinity}));
     const K nan = hn::BitCast(di, hn::Set(D(), Bits{0x7fff}));
     return hn::IfThenElse(hn::Gt(key, infinity), nan, number);
   }
 };
 
-// The same of halves none of which is a NaN or −0: then the key holds all there is.
-template <class T, class D>
-struct PlainHalfOrder {
-  static constexpr bool kPresumes = true;
-  using V = hn::Vec<D>;
-  using DI = hn::RebindToSigned<D>;
-  using Bits = hn::TFromD<D>;
+// Halves of which none is a NaN or −0. Their keys hold all there is, so equals have the
+// same bits, as with integers.
+template <class D>
+struct PlainHalfOrder : HalfBits<D> {
+  static constexpr bool kAssumes = true;
+  using typename HalfBits<D>::V;
+  using typename HalfBits<D>::DI;
+  using typename HalfBits<D>::K;
+  using typename HalfBits<D>::Bits;
+  using typename HalfBits<D>::Key;
 
   struct Best {
-    hn::Vec<DI> key;
+    K key;
   };
 
-  static HWY_INLINE Best Lowest() {
-    return Of(hn::Set(D(), Bits{0x8000 | kHalfInfinity<T>}));
-  }
+  using HalfBits<D>::HalfBits;
+  HWY_INLINE Best Lowest() const { return Of(this->LowestBits()); }
 
   static HWY_INLINE Best Of(V x) {
     const DI di;
@@ -196,7 +261,8 @@ struct PlainHalfOrder {
     return hn::RebindMask(D(), beats);
   }
 
-  static HWY_INLINE bool Holds(const T* elements, int64_t count) {
+  template <class T>
+  HWY_INLINE bool AssumptionHolds(const T* elements, int64_t count) const {
     const hn::ScalableTag<uint16_t> d;
     constexpr int64_t kStep = static_cast<int64_t>(hn::MaxLanes(decltype(d)()));
     const auto from = reinterpret_cast<const uint16_t*>(elements);
@@ -210,13 +276,38 @@ struct PlainHalfOrder {
     int64_t i = 0;
     for (; i + kStep <= count; i += kStep) look(hn::LoadU(d, from + i));
     look(hn::LoadN(d, from + i, static_cast<size_t>(count - i)));
-    return hn::AllTrue(d, hn::Le(greatest, hn::Set(d, kHalfInfinity<T>))) &&
+    return hn::AllTrue(d, hn::Le(greatest, hn::Set(d, this->infinity))) &&
            hn::AllFalse(d, hn::Eq(least, hn::Zero(d)));
+  }
+
+  // Keys of negative NaNs are below that of −infinity, those of the others above that
+  // of infinity, so that one of them is the best. The key of −0 is −1: as an unsigned
+  // number it is the greatest.
+  struct Doubts {
+    K least;
+    V greatest;  // unsigned
+  };
+  static HWY_INLINE Doubts NoDoubts() { return {hn::Zero(DI()), hn::Zero(D())}; }
+  static HWY_INLINE void Look(V a, V b, Doubts& doubts) {
+    const K key_a = Of(a).key;
+    const K key_b = Of(b).key;
+    doubts.least = hn::Min(doubts.least, hn::Min(key_a, key_b));
+    doubts.greatest = hn::Max(
+        doubts.greatest, hn::Max(hn::BitCast(D(), key_a), hn::BitCast(D(), key_b)));
+  }
+  HWY_INLINE bool Holds(const Best& best, const Doubts& doubts) const {
+    const DI di;
+    const auto infinity = static_cast<Key>(this->infinity);
+    const auto lowest = static_cast<Key>(-1 - infinity);
+    return hn::AllTrue(di, hn::And(hn::Le(best.key, hn::Set(di, infinity)),
+                                   hn::Ge(doubts.least, hn::Set(di, lowest)))) &&
+           hn::AllTrue(D(),
+                       hn::Ne(doubts.greatest, hn::Set(D(), static_cast<Bits>(-1))));
   }
 
  private:
   // Negative numbers the other way round; and back.
-  static HWY_INLINE hn::Vec<DI> Flipped(hn::Vec<DI> v) {
+  static HWY_INLINE K Flipped(K v) {
     const DI di;
     return hn::Xor(v, hn::And(hn::BroadcastSignBit(v), hn::Set(di, 0x7fff)));
   }

@@ -8,21 +8,32 @@
 #include <vector>
 
 #include "kernels/reducers/operands.h"
+#include "kernels/simd/highway_targets.h"
+#include "hwy/detect_targets.h"
 #include "kernels/simd/plane_row.h"
 #include "kernels/walks/walk.h"
 
-// x86-64 has three: the baseline (SSE2), AVX2 and AVX-512. The build disables the
-// others by HWY_DISABLED_TARGETS.
-#if defined(__x86_64__)
-#define KP_TARGETS(X)                                                               \
+// x86-64 has three: the baseline (SSE2), AVX2 and AVX-512, unless a build leaves one
+// out (KERAS_POOLING_TARGETS in CMakeLists.txt).
+#if HWY_TARGETS & HWY_AVX3
+#define KP_AVX512(X)                                                                \
   X(N_AVX3, "avx512",                                                               \
     __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&      \
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") && \
-        __builtin_cpu_supports("avx512cd"))                                         \
-  X(N_AVX2, "avx2",                                                                 \
-    __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&              \
-        __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c"))           \
-  X(N_SSE2, "baseline", true)
+        __builtin_cpu_supports("avx512cd"))
+#else
+#define KP_AVX512(X)
+#endif
+#if HWY_TARGETS & HWY_AVX2
+#define KP_AVX2(X)                                                     \
+  X(N_AVX2, "avx2",                                                    \
+    __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && \
+        __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c"))
+#else
+#define KP_AVX2(X)
+#endif
+#if defined(__x86_64__)
+#define KP_TARGETS(X) KP_AVX512(X) KP_AVX2(X) X(N_SSE2, "baseline", true)
 #elif defined(__aarch64__)
 #define KP_TARGETS(X) X(N_NEON, "neon", true)
 #else
@@ -62,9 +73,6 @@ std::string ForceTarget(const std::string& name);
 #define KP_DECLARE(Namespace, name, is_supported)                        \
   namespace Namespace {                                                  \
   Kernel FindKernel(const KernelRequest& request);                       \
-  Kernel FindFloatKernel(const KernelRequest& request);                  \
-  Kernel FindHalfKernel(const KernelRequest& request);                   \
-  Kernel FindIntKernel(const KernelRequest& request);                    \
   MoveRowFn FindMoveRow(int64_t element_size, bool pack, int64_t lanes); \
   void StreamBytes(const void* from, void* to, int64_t bytes);           \
   }

@@ -18,10 +18,9 @@ struct DisjointWalk {
   template <class R>
   static void WalkBox(const Plan& plan, const Operands& operands, const TileView& view,
                       const Box& box, void*) {
-    const R reducer(operands);
     TapShare tap_share(plan);
     ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR {
-      Row(plan, reducer, view, d, h, box.axes[2], tap_share);
+      Row(plan, R(operands), view, d, h, box.axes[2], tap_share);
     });
   }
 
@@ -29,16 +28,16 @@ struct DisjointWalk {
   template <class R>
   static HWY_INLINE void Row(const Plan& plan, R reducer, const TileView& view,
                              int64_t d, int64_t h, Range row, TapShare& tap_share) {
-    const Span& sd = plan.axes[0].span(d);
-    const Span& sh = plan.axes[1].span(h);
+    const Span sd = plan.axes[0].span(d);
+    const Span sh = plan.axes[1].span(h);
     const Range own_d = plan.axes[0].Owned(d);
     const Range own_h = plan.axes[1].Owned(h);
     for (int64_t id = own_d.begin; id < own_d.end; ++id) {
       for (int64_t ih = own_h.begin; ih < own_h.end; ++ih) {
         const bool row_is_read = Contains(sd, id) && Contains(sh, ih);
         for (int64_t w = row.begin; w < row.end; ++w) {
-          const Span& sw = plan.axes[2].span(w);
-          const Window window = {0, tap_share.Of(sd, sh, sw), 0, 0, 0};
+          const Span sw = plan.axes[2].span(w);
+          const Window window = {0, tap_share.Of(sd, sh, sw), 0};
           const Range own_w = plan.axes[2].Owned(w);
           const int64_t out = view.out.At(d, h, w);
           for (int64_t iw = own_w.begin; iw < own_w.end; ++iw) {
@@ -47,11 +46,11 @@ struct DisjointWalk {
                 TapIndex(plan, sd.first_tap + id - sd.first,
                          sh.first_tap + ih - sh.first, sw.first_tap + iw - sw.first);
             const int64_t in = view.in.At(id, ih, iw);
-            ForLanes<R::kLanes, 4>(
+            ForLanes<R::kLanes, R::kVectors>(
                 view.lane_begin, view.lane_end, AllLanes{view.streams},
-                [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
-                  Write<blocks.value>(reducer, lanes, window, is_read, tap, in + lane,
-                                      out + lane);
+                [&](auto vectors, auto lanes, int64_t lane) HWY_ATTR {
+                  Write<vectors.value>(reducer, lanes, window, is_read, tap, in + lane,
+                                       out + lane);
                 });
           }
         }
@@ -63,14 +62,14 @@ struct DisjointWalk {
     return position >= span.first && position < span.first + span.count;
   }
 
-  template <int kBlocks, class R, class Lanes>
+  template <int kVectors, class R, class Lanes>
   static HWY_INLINE void Write(const R& reducer, Lanes lanes, const Window& window,
                                bool is_read, int64_t tap, int64_t in, int64_t out) {
     constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
-    KP_UNROLL for (int b = 0; b < kBlocks; ++b) {
-      typename R::State state = reducer.Begin(lanes, window, in + b * kStep);
-      if (is_read) reducer.Add(lanes, window, out + b * kStep, tap, state);
-      reducer.Finish(lanes, window, in + b * kStep, state);
+    KP_UNROLL for (int v = 0; v < kVectors; ++v) {
+      typename R::State state = reducer.Begin(lanes, window, in + v * kStep, 0);
+      if (is_read) reducer.Add(lanes, window, out + v * kStep, tap, state);
+      reducer.Finish(lanes, window, in + v * kStep, state);
     }
   }
 };

@@ -13,221 +13,218 @@ HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
 namespace HWY_NAMESPACE {
 
-// Where the taps of a row's windows lie that are whole along the width, as offsets from
-// their first, and their numbers: one short loop for every rank, dilation and layout.
-class FlatWindow {
- public:
-  // A row with few windows is not worth a table.
-  static HWY_INLINE bool Serves(const Plan& plan, int64_t windows) {
-    return windows >= 4 && plan.max_taps() <= kMostTaps;
-  }
-
-  HWY_INLINE FlatWindow(const Plan& plan, const Strides& side, const Span& span_d,
-                        const Span& span_h) {
-    const int64_t first_tap = TapIndex(plan, span_d.first_tap, span_h.first_tap, 0);
-    for (int64_t d = 0; d < span_d.count; ++d) {
-      for (int64_t h = 0; h < span_h.count; ++h) {
-        for (int64_t w = 0; w < plan.axes[2].max_taps(); ++w) {
-          offsets_[count_] = d * plan.axes[0].dilation() * side.stride[0] +
-                             h * plan.axes[1].dilation() * side.stride[1] +
-                             w * plan.axes[2].dilation() * side.stride[2];
-          taps_[count_++] = first_tap + TapIndex(plan, d, h, w);
-        }
-      }
-    }
-  }
-
-  HWY_INLINE int64_t first_tap() const { return taps_[0]; }
-
-  template <class Visit>
-  HWY_INLINE void ForTaps(int64_t in, const Visit& visit) const {
-    for (int64_t i = 0; i < count_; ++i) visit(in + offsets_[i], taps_[i]);
-  }
-
- private:
-  static constexpr int64_t kMostTaps = 256;
-  int64_t count_ = 0;
-  int64_t offsets_[kMostTaps];
-  int64_t taps_[kMostTaps];
-};
-
-// The taps of a window of which any part may be cut off.
-struct ClippedWindow {
-  const Plan& plan;
-  const Strides& side;
-  const Window& window;
-  const Span& span_d;
-  const Span& span_h;
-  const Span& span_w;
-
-  template <class Visit>
-  HWY_INLINE void ForTaps(int64_t in, const Visit& visit) const {
-    const int64_t step_d = plan.axes[0].dilation() * side.stride[0];
-    const int64_t step_h = plan.axes[1].dilation() * side.stride[1];
-    const int64_t step_w = plan.axes[2].dilation() * side.stride[2];
-    for (int64_t d = 0; d < span_d.count; ++d) {
-      for (int64_t h = 0; h < span_h.count; ++h) {
-        int64_t near = in + d * step_d + h * step_h;
-        int64_t tap = window.first_tap + TapIndex(plan, d, h, 0);
-        for (int64_t w = 0; w < span_w.count; ++w) {
-          visit(near, tap);
-          near += step_w;
-          ++tap;
-        }
-      }
-    }
-  }
-};
-
 // Every output reduces its window. Visits outputs.
-struct ReduceWalk {
-  template <class R>
-  static void WalkBox(const Plan& plan, const Operands& operands, const TileView& view,
-                      const Box& box, void* scratch) {
-    const R reducer(operands);
-    if constexpr (kPresumes<R>) {
-      if (!Holds(plan, reducer, view, box)) {
-        WalkBox<typename R::Careful>(plan, operands, view, box, scratch);
-        return;
-      }
-    } else if (plan.max_taps() >= 16) {  // which lie far apart
-      Touch(reducer, view, view.in, InputsOf(plan, box));
-    }
-    TapShare tap_share(plan);
-    ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR {
-      Row(plan, reducer, view, d, h, box.axes[2], tap_share);
-    });
-  }
-
- private:
-  template <class R>
-  static HWY_INLINE void Row(const Plan& plan, R reducer, const TileView& view,
-                             int64_t d, int64_t h, Range row, TapShare& tap_share) {
-    const Span& sd = plan.axes[0].span(d);
-    const Span& sh = plan.axes[1].span(h);
-    if (!FlatWindow::Serves(plan, row.end - row.begin)) {
-      Clipped(plan, reducer, view, d, h, row, tap_share);
-      return;
-    }
-    const Axis& columns = plan.axes[2];
-    const int64_t whole = plan.axes[2].max_taps();
-    const FlatWindow taps(plan, view.in, sd, sh);
-    // Where windows move by one position, the row below is the next that memory brings.
-    const bool fetches = !kPresumes<R> && plan.axes[1].stride() == 1 &&
-                         plan.axes[2].stride() == 1 && plan.axes[1].max_taps() > 1;
-    const int64_t ahead =
-        plan.axes[1].max_taps() * plan.axes[1].dilation() * view.in.stride[1];
-    // Where a position has few vectors of lanes, neighbouring windows share the steps
-    // from tap to tap.
-    const bool is_narrow = plan.axes[2].stride() > 0 &&
-                           view.lane_end - view.lane_begin <= kBlocks / 2 * kStep<R>;
-    const Apart apart = {plan.axes[2].stride() * view.in.stride[2], view.out.stride[2]};
-    for (int64_t w = row.begin; w < row.end; ++w) {
-      const Span sw = columns.span(w);
-      if (sw.count != whole) {  // at the row's ends
-        Clipped(plan, reducer, view, d, h, {w, w + 1}, tap_share);
-        continue;
-      }
-      const Window window = {taps.first_tap(), tap_share.Of(sd, sh, sw),
-                             view.out.At(d, h, w), view.index.At(d, h, w),
-                             view.index_step};
-      const int64_t in = view.in.At(sd.first, sh.first, sw.first);
-      if (fetches) FetchLanes(reducer, view, in + ahead);
-      if constexpr (R::kPasses == 1) {
-        if (is_narrow && w + kBlocks <= row.end &&
-            columns.span(w + kBlocks - 1).count == whole) {
-          ReduceNeighbours(reducer, view, window, taps, in, apart);
-          w += kBlocks - 1;
-          continue;
-        }
-      }
-      ReduceLanes(reducer, view, window, taps, in);
-    }
-  }
-
-  template <class R>
-  static HWY_NOINLINE void Clipped(const Plan& plan, R reducer, const TileView& view,
-                                   int64_t d, int64_t h, Range row,
-                                   TapShare& tap_share) {
-    const Span& sd = plan.axes[0].span(d);
-    const Span& sh = plan.axes[1].span(h);
-    for (int64_t w = row.begin; w < row.end; ++w) {
-      const Span& sw = plan.axes[2].span(w);
-      const Window window = {TapIndex(plan, sd.first_tap, sh.first_tap, sw.first_tap),
-                             tap_share.Of(sd, sh, sw), view.out.At(d, h, w),
-                             view.index.At(d, h, w), view.index_step};
-      const ClippedWindow taps = {plan, view.in, window, sd, sh, sw};
-      const int64_t in = view.in.At(sd.first, sh.first, sw.first);
-      ReduceLanes(reducer, view, window, taps, in);
-    }
-  }
-
-  // Vectors that are reduced together. More passes keep more in registers.
-  static constexpr int kBlocks = 4;
-  template <class R>
+//
+// Vectors are reduced kTogether at a time, so that they share the steps from tap to tap
+// and none waits for its last tap: those of one window, or where a position has few, of
+// neighbouring windows.
+template <class R>
+class ReduceBox {
+  static constexpr int kTogether = R::kVectors;
   static constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
 
-  // How far apart those lie.
+ public:
+  HWY_INLINE ReduceBox(const Plan& plan, const Operands& operands, const TileView& view,
+                       const Box& box)
+      : operands_(operands),
+        view_(view),
+        columns_(box.axes[2]),
+        windows_(plan, view.in, columns_),
+        is_narrow_(kTogether > 1 &&
+                   view.lane_end - view.lane_begin <= kTogether / 2 * kStep),
+        // Where windows move by one position, the row below is the next that memory
+        // brings.
+        ahead_(plan.axes[1].stride() == 1 && plan.axes[2].stride() == 1 &&
+                       plan.axes[1].max_taps() > 1
+                   ? plan.axes[1].max_taps() * plan.axes[1].dilation() *
+                         view.in.stride[1]
+                   : 0) {}
+
+  HWY_INLINE void Row(int64_t d, int64_t h) {
+    const R reducer(operands_);  // a copy that no store may change
+    windows_.StartRow(d, h);
+    WindowAt some[RowWindows::kSome];
+    int64_t w = columns_.begin;
+    int64_t out = view_.out.At(d, h, w);
+    int64_t index = view_.index.At(d, h, w);
+    while (w < columns_.end) {
+      const int64_t count = windows_.Describe(w, columns_.end, some);
+      int64_t i = 0;
+      while (i < count) {
+        const WindowAt& at = some[i];
+        if (ahead_ > 0) FetchLanes(reducer, view_, at.in + ahead_);
+        int64_t done = 1;
+        if constexpr (kTogether > 1) {
+          if (is_narrow_ && i + kTogether <= count &&
+              windows_.AreAlike(at, some[i + kTogether - 1])) {
+            Neighbours(reducer, at, some[i + 1].in - at.in, out, index);
+            done = kTogether;
+          } else if (is_narrow_ && i > 0 && i + kTogether > count &&
+                     w + count < columns_.end) {
+            break;  // together with those that are described next
+          } else {
+            OneWindow(reducer, at, out, index);
+          }
+        } else {
+          OneWindow(reducer, at, out, index);
+        }
+        i += done;
+        out += done * view_.out.stride[2];
+        index += done * view_.index.stride[2];
+      }
+      w += i;
+    }
+  }
+
+ private:
+  // How far apart the vectors lie that are reduced together.
   struct Apart {
     int64_t in;
     int64_t out;
+    int64_t index;
   };
 
-  template <class R, class Taps>
-  static HWY_INLINE void ReduceLanes(const R& reducer, const TileView& view,
-                                     const Window& window, const Taps& taps,
-                                     int64_t in) {
-    ForLanes<R::kLanes, R::kPasses == 1 ? kBlocks : 1>(
-        view.lane_begin, view.lane_end, AllLanes{view.streams},
-        [&](auto blocks, auto lanes, int64_t lane) HWY_ATTR {
-          ReduceTaps<blocks.value>(reducer, lanes, window, taps, in + lane,
-                                   window.out + lane, {kStep<R>, kStep<R>});
-        });
+  HWY_INLINE void OneWindow(const R& reducer, const WindowAt& at, int64_t out,
+                            int64_t index) const {
+    const int64_t end = view_.lane_end;
+    const AllLanes all = {view_.streams};
+    int64_t lane = view_.lane_begin;
+    if constexpr (kTogether > 1) {
+      for (; lane + kTogether * kStep <= end; lane += kTogether * kStep) {
+        Reduce<kTogether>(reducer, all, at, lane, out, index,
+                          {kStep, kStep, kStep * view_.index_step});
+      }
+    }
+    for (; lane + kStep <= end; lane += kStep) {
+      Reduce<1>(reducer, all, at, lane, out, index, {});
+    }
+    if (lane == end) return;
+    if (end - view_.lane_begin >= kStep) {
+      Reduce<1>(reducer, AllLanes(), at, end - kStep, out, index, {});
+    } else {
+      Reduce<1>(reducer, FirstLanes{static_cast<size_t>(end - lane)}, at, lane, out,
+                index, {});
+    }
   }
 
-  template <class R, class Taps>
-  static HWY_INLINE void ReduceNeighbours(const R& reducer, const TileView& view,
-                                          const Window& window, const Taps& taps,
-                                          int64_t in, Apart apart) {
-    ForLanes<R::kLanes, 1>(view.lane_begin, view.lane_end, AllLanes{view.streams},
-                           [&](auto, auto lanes, int64_t lane) HWY_ATTR {
-                             ReduceTaps<kBlocks>(reducer, lanes, window, taps,
-                                                 in + lane, window.out + lane, apart);
-                           });
+  HWY_INLINE void Neighbours(const R& reducer, const WindowAt& at, int64_t in_apart,
+                             int64_t out, int64_t index) const {
+    const Apart apart = {in_apart, view_.out.stride[2], view_.index.stride[2]};
+    const int64_t end = view_.lane_end;
+    int64_t lane = view_.lane_begin;
+    if (end - lane < kStep) {
+      const FirstLanes first = {static_cast<size_t>(end - lane)};
+      return Reduce<kTogether>(reducer, first, at, lane, out, index, apart);
+    }
+    AllLanes all = {view_.streams};
+    for (; lane < end; lane += kStep) {
+      if (lane + kStep > end) {  // steps back over lanes that are done
+        lane = end - kStep;
+        all = {};
+      }
+      Reduce<kTogether>(reducer, all, at, lane, out, index, apart);
+    }
   }
 
-  template <int kCount, class R, class Lanes, class Taps>
-  static HWY_INLINE void ReduceTaps(const R& reducer, Lanes lanes, const Window& window,
-                                    const Taps& taps, int64_t in, int64_t out,
-                                    Apart apart) {
+  template <int kCount, class Lanes>
+  HWY_INLINE void Reduce(const R& reducer, Lanes lanes, const WindowAt& at,
+                         int64_t lane, int64_t out, int64_t index, Apart apart) const {
+    const Window window = {at.taps->first_number(), at.share, view_.index_step};
+    const int64_t in = at.in + lane;
+    out += lane;
+    index += lane * view_.index_step;
     typename R::State states[kCount];
-    KP_UNROLL for (int b = 0; b < kCount; ++b) {
-      states[b] = reducer.Begin(lanes, window, out + b * apart.out);
+    typename R::Doubts doubts = R::NoDoubts();
+    KP_UNROLL for (int v = 0; v < kCount; ++v) {
+      states[v] =
+          reducer.Begin(lanes, window, out + v * apart.out, index + v * apart.index);
     }
     if constexpr (R::kPasses == 1) {
-      taps.ForTaps(in, [&](int64_t near, int64_t tap) HWY_ATTR {
-        KP_UNROLL for (int b = 0; b < kCount; ++b) {
-          reducer.Add(lanes, window, near + b * apart.in, tap, states[b]);
+      ForTaps(*at.taps, in, [&](int64_t tap_at, int64_t tap) HWY_ATTR {
+        KP_UNROLL for (int v = 0; v < kCount; v += 2) {
+          const int64_t next = HWY_MIN(v + 1, kCount - 1);
+          reducer.Look(lanes, tap_at + v * apart.in, tap_at + next * apart.in, doubts);
+        }
+        KP_UNROLL for (int v = 0; v < kCount; ++v) {
+          reducer.Add(lanes, window, tap_at + v * apart.in, tap, states[v]);
         }
       });
     } else {
-      Pass<0>(reducer, lanes, window, taps, in, states[0]);
+      Pass<0>(reducer, lanes, window, *at.taps, in, states[0]);
     }
-    KP_UNROLL for (int b = 0; b < kCount; ++b) {
-      reducer.Finish(lanes, window, out + b * apart.out, states[b]);
+    if constexpr (kHasFallback<R>) {
+      bool holds = true;
+      KP_UNROLL for (int v = 0; v < kCount; ++v) {
+        holds &= reducer.Holds(lanes, states[v], doubts);
+      }
+      if (HWY_UNLIKELY(!holds)) {
+        for (int64_t v = 0; v < kCount; ++v) {
+          Again(operands_, lanes.template AsFirst<R::kLanes>(), window, *at.taps,
+                in + v * apart.in, out + v * apart.out, index + v * apart.index);
+        }
+        return;
+      }
+    }
+    KP_UNROLL for (int v = 0; v < kCount; ++v) {
+      reducer.Finish(lanes, window, out + v * apart.out, states[v]);
     }
   }
 
-  template <int kPass, class R, class Lanes, class Taps>
-  static HWY_INLINE void Pass(const R& reducer, Lanes lanes, const Window& window,
-                              const Taps& taps, int64_t in, typename R::State& state) {
+  // One vector by the fallback.
+  static HWY_NOINLINE void Again(const Operands& operands, FirstLanes lanes,
+                                 Window window, TapTable& taps, int64_t in, int64_t out,
+                                 int64_t index) {
+    using Fallback = typename R::Fallback;
+    if constexpr (kHasFallback<R>) {
+      const Fallback reducer(operands);
+      typename Fallback::State state = reducer.Begin(lanes, window, out, index);
+      Pass<0>(reducer, lanes, window, taps, in, state);
+      reducer.Finish(lanes, window, out, state);
+    }
+  }
+
+  template <class Visit>
+  static HWY_INLINE void ForTaps(TapTable& taps, int64_t in, const Visit& visit) {
+    taps.Rewind();
+    do {
+      const int64_t count = taps.count();
+      for (int64_t i = 0; i < count; ++i) visit(in + taps.offset(i), taps.number(i));
+    } while (HWY_UNLIKELY(taps.Next()));
+  }
+
+  template <int kPass, class Any, class Lanes>
+  static HWY_INLINE void Pass(const Any& reducer, Lanes lanes, const Window& window,
+                              TapTable& taps, int64_t in, typename Any::State& state) {
     if constexpr (kPass > 0) reducer.template StartPass<kPass>(state);
-    taps.ForTaps(in, [&](int64_t near, int64_t tap) HWY_ATTR {
-      reducer.template AddInPass<kPass>(lanes, window, near, tap, state);
+    ForTaps(taps, in, [&](int64_t tap_at, int64_t tap) HWY_ATTR {
+      if constexpr (Any::kPasses == 1) {
+        reducer.Add(lanes, window, tap_at, tap, state);
+      } else {
+        reducer.template AddInPass<kPass>(lanes, window, tap_at, tap, state);
+      }
     });
-    if constexpr (kPass + 1 < R::kPasses) {
+    if constexpr (kPass + 1 < Any::kPasses) {
       Pass<kPass + 1>(reducer, lanes, window, taps, in, state);
     }
+  }
+
+  const Operands& operands_;
+  const TileView view_;
+  const Range columns_;
+  RowWindows windows_;
+  const bool is_narrow_;
+  const int64_t ahead_;  // 0: nothing is fetched
+};
+
+struct ReduceWalk {
+  template <class R>
+  static void WalkBox(const Plan& plan, const Operands& operands, const TileView& view,
+                      const Box& box, void*) {
+    if (plan.max_taps() >= 16) {  // which lie far apart
+      Touch(R(operands), view, view.in, InputsOf(plan, box));
+    }
+    ReduceBox<R> outputs(plan, operands, view, box);
+    ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR { outputs.Row(d, h); });
   }
 };
 

@@ -1,0 +1,145 @@
+#include "kernels/walks/windows.h"
+
+#include <algorithm>
+
+namespace keras_pooling {
+
+Range WholeWindows(const Axis& axis, Range outputs) {
+  Range whole = outputs;
+  if (!axis.is_uniform()) whole.end = whole.begin;
+  const auto is_whole = [&](int64_t o) {
+    return axis.span(o).count == axis.max_taps();
+  };
+  while (whole.begin < whole.end && !is_whole(whole.begin)) ++whole.begin;
+  while (whole.end > whole.begin && !is_whole(whole.end - 1)) --whole.end;
+  return whole;
+}
+
+void TapTable::Use(const Plan& plan, const Strides& strides, const Span& d,
+                   const Span& h, const Span& w) {
+  if (Is(d, h, w)) return;
+  const Span* const spans[kMaxRank] = {&d, &h, &w};
+  int64_t number_step = 1;
+  taps_ = 1;
+  for (int i = kMaxRank - 1; i >= 0; --i) {
+    counts_[i] = spans[i]->count;
+    first_taps_[i] = spans[i]->first_tap;
+    steps_[i] = plan.axes[i].dilation() * strides.stride[i];
+    number_steps_[i] = number_step;
+    number_step *= plan.axes[i].max_taps();
+    taps_ *= counts_[i];
+  }
+  first_number_ = TapIndex(plan, d.first_tap, h.first_tap, w.first_tap);
+  Fill(0);
+}
+
+void TapTable::Fill(int64_t begin) {
+  begin_ = begin;
+  count_ = std::min(taps_ - begin, kMost);
+  int64_t w = begin % counts_[2];
+  int64_t h = begin / counts_[2] % counts_[1];
+  int64_t d = begin / counts_[2] / counts_[1];
+  for (int64_t i = 0; i < count_;) {
+    const int64_t offset = d * steps_[0] + h * steps_[1];
+    const int64_t number = first_number_ + d * number_steps_[0] + h * number_steps_[1];
+    for (; w < counts_[2] && i < count_; ++w, ++i) {
+      offsets_[i] = offset + w * steps_[2];
+      numbers_[i] = number + w;
+    }
+    w = 0;
+    if (++h == counts_[1]) {
+      h = 0;
+      ++d;
+    }
+  }
+}
+
+RowWindows::RowWindows(const Plan& plan, const Strides& in, Range columns)
+    : plan_(plan),
+      in_(in),
+      columns_(plan.axes[2]),
+      whole_(WholeWindows(columns_, columns)),
+      share_(plan) {}
+
+void RowWindows::StartRow(int64_t d, int64_t h) {
+  d_ = plan_.axes[0].span(d);
+  h_ = plan_.axes[1].span(h);
+  row_ = in_.At(d_.first, h_.first, 0);
+}
+
+int64_t RowWindows::Describe(int64_t w, int64_t end, WindowAt* to) {
+  const int64_t most = std::min(end - w, kSome);
+  bool is_cut_used = false;
+  for (int64_t i = 0; i < most;) {
+    const Span span = columns_.span(w + i);
+    TapTable* taps = &whole_taps_;
+    if (span.count != columns_.max_taps()) {
+      taps = &cut_taps_;
+      if (is_cut_used && !taps->Is(d_, h_, span)) return i;
+      is_cut_used = true;
+    }
+    taps->Use(plan_, in_, d_, h_, span);
+    const double share = share_.Of(d_, h_, span);
+    int64_t in = row_ + span.first * in_.stride[2];
+    to[i++] = {in, share, taps};
+    if (w + i <= whole_.begin) continue;
+    for (; i < most && w + i < whole_.end; ++i) {
+      in += columns_.stride() * in_.stride[2];
+      to[i] = {in, share, taps};
+    }
+  }
+  return most;
+}
+
+int64_t BoxReaders::Bytes(const Plan& plan, const Box& box) {
+  const Axis* axes = plan.axes;
+  const int64_t columns = box.axes[2].size();
+  const int64_t readers = axes[0].most_readers() * axes[1].most_readers() +
+                          columns * axes[2].most_readers();
+  return readers * static_cast<int64_t>(sizeof(Reader)) +
+         columns * static_cast<int64_t>(sizeof(int64_t));
+}
+
+BoxReaders::BoxReaders(const Plan& plan, const TileView& view, const Box& box,
+                       void* scratch)
+    : plan_(plan),
+      view_(view),
+      columns_(box.axes[2]),
+      most_(plan.axes[2].most_readers()),
+      counts_(static_cast<int64_t*>(scratch)),
+      column_readers_(reinterpret_cast<Reader*>(counts_ + columns_.size())),
+      row_readers_(column_readers_ + columns_.size() * most_) {
+  const Axis& axis = plan.axes[2];
+  Reader* to = column_readers_;
+  for (int64_t w = columns_.begin; w < columns_.end; ++w, to += most_) {
+    const Readers readers = axis.readers(w);
+    counts_[w - columns_.begin] = readers.count;
+    for (int64_t k = 0; k < readers.count; ++k) {
+      const int64_t ow = readers.first + k * axis.reader_step();
+      to[k] = {ow * view.out.stride[2], axis.TapAt(ow, w),
+               static_cast<double>(axis.span(ow).divisor)};
+    }
+  }
+}
+
+BoxReaders::List BoxReaders::OfRow(int64_t d, int64_t h) {
+  const Axis& axis_d = plan_.axes[0];
+  const Axis& axis_h = plan_.axes[1];
+  const Readers readers_d = axis_d.readers(d);
+  const Readers readers_h = axis_h.readers(h);
+  int64_t count = 0;
+  for (int64_t i = 0; i < readers_d.count; ++i) {
+    const int64_t od = readers_d.first + i * axis_d.reader_step();
+    for (int64_t j = 0; j < readers_h.count; ++j) {
+      const int64_t oh = readers_h.first + j * axis_h.reader_step();
+      row_readers_[count++] = {
+          view_.out.At(od, oh, 0),
+          TapIndex(plan_, axis_d.TapAt(od, d), axis_h.TapAt(oh, h), 0),
+          static_cast<double>(axis_d.span(od).divisor) *
+              static_cast<double>(axis_h.span(oh).divisor)};
+    }
+  }
+  return {row_readers_, count};
+}
+
+}  // namespace keras_pooling

@@ -1,0 +1,169 @@
+// Where the windows of a box lie and where their taps do, as walks need it. Found once
+// for a box, a row or a few windows, by code that is compiled once and not for every
+// reducer. Plain integers: no SIMD.
+#ifndef KERAS_POOLING_KERNELS_WALKS_WINDOWS_H_
+#define KERAS_POOLING_KERNELS_WALKS_WINDOWS_H_
+
+#include "kernels/walks/walk.h"
+
+namespace keras_pooling {
+
+inline int64_t TapIndex(const Plan& plan, int64_t d, int64_t h, int64_t w) {
+  return (d * plan.axes[1].max_taps() + h) * plan.axes[2].max_taps() + w;
+}
+
+// What an average gives each tap. Neighbouring windows mostly have the same: only
+// others are worth a division.
+class TapShare {
+ public:
+  explicit TapShare(const Plan& plan)
+      : is_fixed_(plan.divisor_override != 0.0), share_(1.0 / plan.divisor_override) {}
+
+  double Of(const Span& d, const Span& h, const Span& w) {
+    return Of(static_cast<double>(d.divisor) * static_cast<double>(h.divisor) *
+              static_cast<double>(w.divisor));
+  }
+
+  // A double: the product of padded windows' taps may exceed any integer.
+  double Of(double divisor) {
+    if (divisor != divisor_ && !is_fixed_) {
+      divisor_ = divisor;
+      share_ = 1.0 / divisor;
+    }
+    return share_;
+  }
+
+ private:
+  bool is_fixed_;
+  double divisor_ = 0.0;
+  double share_;
+};
+
+// Of some windows those that are not cut off, if they are equally far apart.
+Range WholeWindows(const Axis& axis, Range outputs);
+
+// Where the taps of a window lie, as offsets from its first, and their numbers: one
+// short loop for every rank, dilation and layout. Of a window of very many taps the
+// table holds some at a time.
+class TapTable {
+ public:
+  static constexpr int64_t kMost = 256;
+
+  // From now on the taps are those of windows with such spans.
+  void Use(const Plan& plan, const Strides& strides, const Span& d, const Span& h,
+           const Span& w);
+  bool Is(const Span& d, const Span& h, const Span& w) const {
+    return Is(0, d) && Is(1, h) && Is(2, w);
+  }
+
+  // Makes the table hold the first taps, the next ones; false if there are no more.
+  void Rewind() {
+    if (begin_ > 0) Fill(0);
+  }
+  bool Next() {
+    if (begin_ + count_ >= taps_) return false;
+    Fill(begin_ + count_);
+    return true;
+  }
+  int64_t count() const { return count_; }
+  int64_t offset(int64_t i) const { return offsets_[i]; }
+  int64_t number(int64_t i) const { return numbers_[i]; }
+  int64_t first_number() const { return first_number_; }
+
+ private:
+  bool Is(int i, const Span& span) const {
+    return counts_[i] == span.count && first_taps_[i] == span.first_tap;
+  }
+  void Fill(int64_t begin);
+
+  int64_t counts_[kMaxRank] = {0, 0, 0};
+  int64_t first_taps_[kMaxRank];
+  int64_t steps_[kMaxRank];         // of offsets
+  int64_t number_steps_[kMaxRank];  // of numbers
+  int64_t taps_ = 0;                // of the window
+  int64_t first_number_ = 0;
+  int64_t begin_ = 0;  // the table holds taps begin_ … begin_ + count_ − 1
+  int64_t count_ = 0;
+  int64_t offsets_[kMost];
+  int64_t numbers_[kMost];
+};
+
+// A window of a row: where its first tap lies, what an average gives each tap, and
+// where its taps lie from there.
+struct WindowAt {
+  int64_t in;
+  double share;
+  TapTable* taps;
+};
+
+// The windows of one row of outputs after the other, some at a time.
+class RowWindows {
+ public:
+  static constexpr int64_t kSome = 64;
+
+  // `columns`: of all rows that will be asked for.
+  RowWindows(const Plan& plan, const Strides& in, Range columns);
+
+  void StartRow(int64_t d, int64_t h);
+  // Describes windows w, w + 1, … of the row, all before `end`; returns how many, at
+  // least one. They share tables: what is described next may change those.
+  int64_t Describe(int64_t w, int64_t end, WindowAt* to);
+
+  // Whether such windows are neighbours that have all their taps, at equal distances.
+  bool AreAlike(const WindowAt& first, const WindowAt& last) const {
+    return first.taps == &whole_taps_ && last.taps == &whole_taps_ &&
+           columns_.is_uniform();
+  }
+
+ private:
+  const Plan& plan_;
+  const Strides in_;
+  const Axis& columns_;
+  const Range whole_;
+  Span d_;
+  Span h_;
+  int64_t row_;  // where the row's windows would begin that began in column 0
+  TapShare share_;
+  TapTable whole_taps_;
+  TapTable cut_taps_;  // of windows that are cut off, or smaller than others
+};
+
+// Windows along one axis, or two, that read a position: where they lie in the output,
+// as which tap they read it, and what they divide by.
+struct Reader {
+  int64_t out;
+  int64_t tap;
+  double divisor;
+};
+
+// The readers of every position of a box: its rows' and its columns', found once.
+class BoxReaders {
+ public:
+  struct List {
+    const Reader* first;
+    int64_t count;
+    const Reader& last() const { return first[count - 1]; }
+  };
+
+  static int64_t Bytes(const Plan& plan, const Box& box);
+  BoxReaders(const Plan& plan, const TileView& view, const Box& box, void* scratch);
+
+  List OfRow(int64_t d, int64_t h);
+  List OfColumn(int64_t w) const {
+    const int64_t i = w - columns_.begin;
+    return {column_readers_ + i * most_, counts_[i]};
+  }
+
+ private:
+  const Plan& plan_;
+  const TileView& view_;
+  Range columns_;
+  int64_t most_;  // of a column
+  int64_t* counts_;
+  Reader* column_readers_;
+  Reader* row_readers_;
+};
+
+}  // namespace keras_pooling
+
+#endif  // KERAS_POOLING_KERNELS_WALKS_WINDOWS_H_
