@@ -32,6 +32,7 @@ class GemBase : public Reducer {
 
  public:
   static constexpr bool kAverages = true;
+  static constexpr int kVectors = 1;  // powers take nearly all of the time
   static constexpr size_t kLanes = hn::MaxLanes(D());
 
  protected:
@@ -98,7 +99,7 @@ class GemPasses : public GemBase<T> {
   };
 
   template <class Which, class Window>
-  HWY_INLINE State Begin(Which lanes, const Window&, int64_t out) const {
+  HWY_INLINE State Begin(Which lanes, const Window&, int64_t out, int64_t) const {
     const V zero = hn::Zero(D());
     return {this->Exponents(lanes, out), zero, zero, zero};
   }
@@ -209,7 +210,7 @@ class GemBackward : public GemBase<T> {
         dx_(static_cast<T*>(o.dx)) {}
 
   template <class Which, class Window>
-  HWY_INLINE State Begin(Which lanes, const Window&, int64_t in) const {
+  HWY_INLINE State Begin(Which lanes, const Window&, int64_t in, int64_t) const {
     const auto one = hn::Set(D(), typename Base::Lane{1});
     return {hn::Sub(this->Exponents(lanes, in), one), Lanes::Load(lanes, x_ + in),
             hn::Zero(D())};
