@@ -196,7 +196,8 @@ class AdaptiveWindows:
 
     def received(self) -> str:
         """The arguments that a message about these windows quotes."""
-        return f"output_size={self.output_size}"
+        is_global = set(self.output_size) == {1}  # which no argument said
+        return "" if is_global else f"output_size={self.output_size}"
 
 
 @dataclass(frozen=True)

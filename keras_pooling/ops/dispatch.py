@@ -92,9 +92,8 @@ def plan(
     misfit = windows.misfit(sizes)
     if misfit:
         finding, remedy = misfit
-        raise ArgumentError(
-            f"{finding}. Received shape={shape}, {windows.received()}. {remedy}"
-        )
+        received = ", ".join(filter(None, (f"shape={shape}", windows.received())))
+        raise ArgumentError(f"{finding}. Received {received}. {remedy}")
     pooled = dict(zip(axes, windows.output_sizes(sizes), strict=True))
     dropped = () if keepdims else axes
     output_shape = tuple(
@@ -133,24 +132,39 @@ def run(
     dtype, computed_dtype = _dtypes(function, inputs.shape, given_dtype)
     # keras.ops.cast asks the backend even where there is nothing to cast.
     x = inputs if given_dtype == computed_dtype else ops.cast(inputs, computed_dtype)
-    implementation = implementation_of(x)
-    windows = planned.windows
-    if mask is not None:
-        implementation, options = masked, {**options, "mask": mask}
-    elif isinstance(windows, FractionalWindows):
-        draw = implementation.fractional_regions
-        windows = regions.drawn(windows, x, data_format, seed, draw)
-    elif function == "stochastic_pool":
-        options = {**options, "seed": seed}
-    if options.get("p") == math.inf:
-        x, function, options = ops.abs(x), "max_pool", {}
-    outputs = getattr(implementation, function)(x, windows, data_format, **options)
+    implementation = masked if mask is not None else implementation_of(x)
+    outputs = _computed(
+        implementation, function, x, planned.windows, data_format, mask, seed, options
+    )
     y, *indices = outputs if options.get("return_indices") else (outputs,)
     y = y if dtype == computed_dtype else ops.cast(y, dtype)
     squeeze = getattr(implementation, "squeeze", ops.squeeze)
     if indices:
         return tuple(_finished(part, planned, squeeze) for part in (y, *indices))
     return _finished(y, planned, squeeze)
+
+
+def _computed(
+    implementation: ModuleType,
+    function: str,
+    x: Any,
+    windows: Windows,
+    data_format: str,
+    mask: Any,
+    seed: Any,
+    options: dict[str, Any],
+) -> Any:
+    """What an implementation's function gives, called with what it needs."""
+    if isinstance(windows, FractionalWindows):
+        draw = implementation.fractional_regions
+        windows = regions.drawn(windows, x, data_format, seed, draw)
+    if function == "stochastic_pool":
+        options = {**options, "seed": seed}
+    if mask is not None:
+        options = {**options, "mask": mask}
+    if options.get("p") == math.inf:
+        return implementation.max_pool(ops.abs(x), windows, data_format)
+    return getattr(implementation, function)(x, windows, data_format, **options)
 
 
 def implementation_of(x: Any) -> ModuleType:

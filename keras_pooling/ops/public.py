@@ -67,7 +67,8 @@ class StatelessPooling(keras.Operation):
 
     def call(self, inputs: Any) -> Any:
         """Applies the function to a tensor."""
-        return _FUNCTIONS[self.function](inputs, **self.arguments)
+        with arguments.errors_name(self.function):
+            return _FUNCTIONS[self.function](inputs, **self.arguments)
 
     compute_output_spec = call  # the function itself answers a KerasTensor with specs
 

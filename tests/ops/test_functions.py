@@ -92,6 +92,13 @@ def test_a_node_bears_the_name_of_its_function():
     assert all(name in "".join(lines) for name in names)
 
 
+def test_errors_in_a_node_name_its_function():
+    inputs = keras.Input((None, 3))
+    model = keras.Model(inputs, kp.ops.max_pool(inputs, 4))
+    with pytest.raises(ValueError, match="max_pool: window \\(4,\\) is larger"):
+        model(np.zeros((1, 3, 3), "float32"))
+
+
 def test_a_node_keeps_the_data_format_that_it_was_made_with():
     keras.config.set_image_data_format("channels_first")
     try:
