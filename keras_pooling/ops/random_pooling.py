@@ -250,9 +250,10 @@ def _drawn_regions(
         rows = rows if isinstance(rows, int) else ops.cast(rows, "int64")
     edges, largest = [], []
     for axis, size in enumerate(sizes):
-        if isinstance(size, int):
+        if not ops.is_tensor(size):  # an int, or a symbol that PyTorch exports with
             count = windows.count(axis, size)
-            largest.append(windows.largest(axis, size))
+            known = size if isinstance(size, int) else None
+            largest.append(windows.largest(axis, known))
         else:
             size = ops.cast(size, "int64")
             count = windows.count(axis, ops.cast(size, "float64"), _floored)
