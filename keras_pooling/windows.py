@@ -306,7 +306,7 @@ class Regions:
     def output_sizes(self, sizes: Sizes) -> tuple[int | None, ...]:
         """Number of regions along each axis; None where the shapes do not tell."""
         edges = (tensor.shape[-1] for tensor in self.edges)
-        return tuple(None if count is None else int(count) - 1 for count in edges)
+        return tuple(None if count is None else count - 1 for count in edges)
 
     def max_taps(self, sizes: Sizes) -> int | None:
         """Taps of the largest region; None where the sizes do not tell."""

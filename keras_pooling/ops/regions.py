@@ -40,9 +40,10 @@ def drawn(
     edges, largest = [], []
     axes = arguments.spatial_axes(data_format, len(shape) - 2)
     for i, size in enumerate(shape[axis] for axis in axes):
-        if isinstance(size, int):
+        if not ops.is_tensor(size):  # an int, or a symbol that PyTorch exports with
             count = windows.count(i, size)
-            largest.append(windows.largest(i, size))
+            known = size if isinstance(size, int) else None
+            largest.append(windows.largest(i, known))
         else:
             size = ops.cast(size, "int64")
             count = windows.count(i, ops.cast(size, "float64"), _floored)
@@ -72,12 +73,14 @@ def given(regions: Any, sizes: tuple[int | None, ...], overlapping: bool) -> Reg
     edges, largest = [], []
     for axis, (sequence, size) in enumerate(zip(sequences, sizes, strict=True)):
         known = _known(sequence)
+        described = sequence if known is None else known
+        dtype = keras.backend.standardize_dtype(described.dtype)
+        if len(described.shape) != 1 or "int" not in dtype:
+            raise ArgumentError(
+                "the `regions` argument must hold, for each spatial axis, a "
+                f"sequence of integers. Received for axis {axis}: {sequence}."
+            )
         if known is not None:
-            if known.ndim != 1 or known.dtype.kind not in "iu":
-                raise ArgumentError(
-                    "the `regions` argument must hold, for each spatial axis, a "
-                    f"sequence of integers. Received for axis {axis}: {sequence}."
-                )
             arguments.check_edges(axis, known.tolist(), size)
             sequence = known
         longest = None if known is None else int(np.diff(known).max()) + overlapping

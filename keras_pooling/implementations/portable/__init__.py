@@ -25,6 +25,7 @@ from keras_pooling.implementations.portable.spans import (
     every_tap,
     flat_positions,
     gather,
+    pick,
     slices,
     spans_of,
     spatial_axes,
@@ -160,17 +161,26 @@ def _fold_max(carried: tuple, axis: int, spans: Spans) -> tuple:
 
 def _reduce_max(carried: tuple, axis: int, spans: Spans) -> tuple:
     """As `_fold_max`, by a reduction over gathered taps."""
+    shape = ops.shape(carried[0])
+    if not spans.per_sample:
+        # One axis before and one after: LiteRT aborts where a mask repeats along more.
+        flat = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+        carried = tuple(ops.reshape(tensor, flat) for tensor in carried)
+        results = _reduce_flat_max(carried, 1, spans)
+        shape = (*shape[:axis], spans.windows, *shape[axis + 1 :])
+        return tuple(ops.reshape(result, shape) for result in results)
+    return _reduce_flat_max(carried, axis, spans)
+
+
+def _reduce_flat_max(carried: tuple, axis: int, spans: Spans) -> tuple:
     x, inside = gather(carried[0], axis, spans)
     is_nan, greatest = _greatest(x, inside, axis + 1)
     some_nan = ops.any(is_nan, axis=axis + 1, keepdims=True)
-    chosen = ops.where(some_nan, is_nan, inside & (x == greatest))
+    chosen = is_nan | (~some_nan & inside & (x == greatest))
     # argmax promises the first of equals on every backend for integers alone.
     first = ops.argmax(ops.cast(chosen, "int32"), axis=axis + 1, keepdims=True)
     taps = (x, *(gather(tensor, axis, spans)[0] for tensor in carried[1:]))
-    return tuple(
-        ops.squeeze(ops.take_along_axis(tensor, first, axis=axis + 1), axis + 1)
-        for tensor in taps
-    )
+    return tuple(pick(tensor, first, axis + 1) for tensor in taps)
 
 
 def _greatest(taps: Any, inside: Any, axis: int) -> tuple[Any, Any]:
@@ -253,4 +263,4 @@ def _drawn_tap(taps: Any, inside: Any, seed: Any) -> Any:
     # The first that passed; if rounding lets none, the first that is possible.
     score = ops.cast(possible, "int32") + ops.cast(passed, "int32")
     drawn = ops.argmax(score, axis=-1, keepdims=True)
-    return ops.squeeze(ops.take_along_axis(taps, drawn, axis=-1), -1)
+    return pick(taps, drawn, len(taps.shape) - 1)

@@ -87,10 +87,13 @@ def serves(kind: str, x: Any, windows: Windows, data_format: str) -> str | None:
     else:
         named = windows.padding if isinstance(windows.padding, str) else None
         fits = max(windows.pool_size) <= _WIDEST and not windows.ceil_mode
-    if (kind, backend, named) == ("average", "torch", "same"):
-        # Where the two sides differ, Keras counts what it pads there.
-        pads = (windows.axis(i, size)[1:] for i, size in enumerate(sizes))
-        fits = fits and _are_known(sizes) and all(a == b for a, b in pads)
+    if (backend, named) == ("torch", "same"):
+        # Keras pads for it by sizes that must be known, and where the two sides differ
+        # it counts what it has padded.
+        fits = fits and _are_known(sizes)
+        if kind == "average" and fits:
+            pads = (windows.axis(i, size)[1:] for i, size in enumerate(sizes))
+            fits = all(before == after for before, after in pads)
     if (kind, backend, named) == ("max", "jax", "valid"):
         return None  # ours is faster
     return named if fits else None

@@ -49,11 +49,12 @@ def fractional_regions(
         Integer tensor `(rows, count + 1)` whose rows ascend from 0 to `size` by
         `floor(size / count)` or one more.
     """
-    if not (isinstance(size, int) and isinstance(count, int)):
+    static = isinstance(size, int) and isinstance(count, int)
+    if not static and keras.config.backend() == "tensorflow":
         size, count = _fitting_when_run(size, count)
     if seed is None:
-        offset = (size + 1) // 2
-        offset = np.array([[offset]]) if isinstance(size, int) else offset[None, None]
+        offset = quotient(size + 1, 2)
+        offset = offset + (np if static else ops).zeros((1, 1), "int64")
         return ops.cast(pseudo_random_edges(size, count, offset), _integer())
     # A constant per axis that no two seeds a user is likely to take differ by.
     axis_words = [(axis + 1) * 0x2545F491 % 2**31, 0]
@@ -89,7 +90,7 @@ def pseudo_random_edges(size: Any, count: Any, offset: Any) -> Any:
     steps = (np if static else ops).arange(1, count + 1, dtype="int64") * part % count
     if not isinstance(offset, np.ndarray):
         steps = ops.cast(steps, keras.backend.standardize_dtype(offset.dtype))
-        part = ops.cast(part, steps.dtype)
+        part = ops.cast(part, steps.dtype) if ops.is_tensor(part) else part
     longer = (steps + (offset - 1) % count) % count < part
     return _edges(quotient(size, count), longer)
 
@@ -99,9 +100,8 @@ def _edges(least: Any, longer: Any) -> Any:
     if isinstance(longer, np.ndarray):
         edges = np.cumsum(longer + np.int64(least), axis=-1)
         return np.pad(edges, [(0, 0), (1, 0)])
-    edges = ops.cumsum(
-        ops.cast(longer, _integer()) + ops.cast(least, _integer()), axis=-1
-    )
+    least = ops.cast(least, _integer()) if ops.is_tensor(least) else least
+    edges = ops.cumsum(ops.cast(longer, _integer()) + least, axis=-1)
     return ops.pad(edges, [(0, 0), (1, 0)])
 
 

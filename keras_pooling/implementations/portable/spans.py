@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -20,8 +21,9 @@ class Spans(NamedTuple):
     """The windows of one axis, each clipped to the input.
 
     Numbers are integers and vectors (one entry per window) are NumPy arrays, unless
-    they are drawn or the size is only known when a TensorFlow graph runs: then they are
-    tensors. Regions of each sample have one row of a matrix in place of a vector.
+    they are drawn or the size is only known when a graph runs: then vectors are
+    tensors, and numbers are tensors in TensorFlow, symbols in PyTorch and JAX. Regions
+    of each sample have one row of a matrix in place of a vector.
     """
 
     size: Any
@@ -46,32 +48,35 @@ class Spans(NamedTuple):
 
 def spans_of(windows: Windows, i: int, size: Any) -> Spans:
     """Lays windows over axis `i` of an input that is `size` long there."""
-    static = isinstance(size, int)
-    numbers = np if static else ops
-    if not static:
-        size = ops.cast(size, "int64")
     if isinstance(windows, Regions):
         return _region_spans(windows, i, size)
+    static = isinstance(size, int)
+    numbers, dtype = (np, "int64") if static else (ops, _dtype(windows, i))
+    if ops.is_tensor(size):
+        size = ops.cast(size, dtype)
     if isinstance(windows, AdaptiveWindows):
         n = size if windows.output_size[i] is None else windows.output_size[i]
-        window = numbers.arange(n, dtype="int64")
-        first = window * size // n
-        count = -(-(window + 1) * size // n) - first
-        whole = windows.output_size[i] == 1
-        most = numbers.max(count)
-        return Spans(size, n, 0, 0, first, count, count, most, whole=whole)
-    minimum, maximum = (min, max) if static else (ops.minimum, ops.maximum)
+        window = numbers.arange(n, dtype=dtype)
+        whole, part = size // n, size % n
+        first = window * whole + window * part // n
+        # Nothing below 0 is divided: exported graphs may truncate where others floor.
+        end = (window + 1) * whole + ((window + 1) * part + n - 1) // n
+        count = end - first
+        most = whole + 2 if _is_symbolic(size) else numbers.max(count)
+        is_whole = windows.output_size[i] == 1
+        return Spans(size, n, 0, 0, first, count, count, most, whole=is_whole)
+    minimum, maximum = _extremes(size)
     n, before, after = windows.axis(i, size, minimum, maximum)
-    if not static:
+    if ops.is_tensor(n):
         n = _positive_when_run(n)
     taps, stride = windows.pool_size[i], windows.strides[i]
     step = windows.dilation_rate[i]
-    start = numbers.arange(n, dtype="int64") * stride - before
+    start = numbers.arange(n, dtype=dtype) * stride - before
     skipped = (numbers.maximum(-start, 0) + step - 1) // step
     first = start + skipped * step
     count = numbers.minimum(taps - skipped, (size - 1 - first) // step + 1)
     padded_count = numbers.minimum(taps, (size + after - 1 - start) // step + 1)
-    if not static:
+    if ops.is_tensor(size):
         count = _positive_when_run(count)
     return Spans(
         size,
@@ -81,12 +86,41 @@ def spans_of(windows: Windows, i: int, size: Any) -> Spans:
         first,
         count,
         padded_count,
-        numbers.max(count),
+        minimum(taps, size) if _is_symbolic(size) else numbers.max(count),
         stride,
         step,
         taps,
         narrow=windows.extents[i] <= _WIDEST_FOLD,
     )
+
+
+def _dtype(windows: Windows, i: int) -> str:
+    """Of a graph's numbers: 32 bits where they do, since LiteRT divides no others."""
+    if isinstance(windows, AdaptiveWindows):
+        numbers = (windows.output_size[i] or 1,)
+    else:
+        numbers = (windows.extents[i], windows.strides[i])
+    return "int32" if max(numbers) < 2**15 else "int64"
+
+
+def _is_symbolic(size: Any) -> bool:
+    """Whether a size is neither int nor tensor: PyTorch and JAX export with such."""
+    return not (isinstance(size, int) or ops.is_tensor(size))
+
+
+def _extremes(size: Any) -> tuple[Callable, Callable]:
+    """Minimum and maximum of such sizes."""
+    if isinstance(size, int):
+        return min, max
+    if ops.is_tensor(size):
+        return ops.minimum, ops.maximum
+    if keras.config.backend() == "torch":
+        import torch
+
+        return torch.sym_min, torch.sym_max
+    import jax
+
+    return jax.core.min_dim, jax.core.max_dim
 
 
 def _region_spans(regions: Regions, i: int, size: Any) -> Spans:
@@ -95,7 +129,7 @@ def _region_spans(regions: Regions, i: int, size: Any) -> Spans:
         edges = _ascending_when_run(edges, size)
     first, end = edges[:, :-1], edges[:, 1:]
     if regions.overlapping:
-        end = ops.minimum(end + 1, ops.cast(size, end.dtype))
+        end = ops.minimum(end + 1, edges[:, -1:])
     count = end - first
     if regions.regions_per == "batch":
         first, count = first[0], count[0]
@@ -147,9 +181,9 @@ def slices(x: Any, axis: int, spans: Spans) -> list[Any]:
     """Tap j of all windows, for each j; zeros where it is not inside."""
     length = (spans.windows - 1) * spans.stride + 1
     after = length + (spans.taps - 1) * spans.step - spans.before - spans.size
-    static = isinstance(spans.size, int)
-    after = max(after, 0) if static else ops.maximum(after, 0)
-    if not static or (spans.before, after) != (0, 0):
+    # Of an unknown size never by 0, since PyTorch would make a rule of that.
+    after = _extremes(spans.size)[1](after, int(_is_symbolic(spans.size)))
+    if not isinstance(spans.size, int) or (spans.before, after) != (0, 0):
         pads = [(0, 0)] * len(x.shape)
         pads[axis] = (spans.before, after)
         x = ops.pad(x, pads)
@@ -164,15 +198,13 @@ def gather(x: Any, axis: int, spans: Spans) -> tuple[Any, Any]:
     numbers = np if known else ops
     dtype = keras.backend.standardize_dtype(spans.first.dtype)
     tap = numbers.arange(spans.most, dtype=dtype)
-    inside = tap < spans.count[..., None]
-    inside = along(inside, axis, len(x.shape) + 1, spans.per_sample)
+    there = tap < spans.count[..., None]
+    inside = along(there, axis, len(x.shape) + 1, spans.per_sample)
     if spans.whole:
         return ops.expand_dims(x, axis), inside
-    position = spans.first[..., None] + tap * spans.step
-    size = spans.size if known else ops.cast(spans.size, dtype)
-    position = numbers.minimum(position, size - 1)
+    position = numbers.where(there, spans.first[..., None] + tap * spans.step, 0)
     if not spans.per_sample:
-        return ops.take(x, position, axis), inside
+        return _take(x, position, axis), inside
     samples, windows, taps = ops.shape(position)
     position = ops.reshape(position, (samples, windows * taps))
     position = along(position, axis, len(x.shape), per_sample=True)
@@ -180,6 +212,30 @@ def gather(x: Any, axis: int, spans: Spans) -> tuple[Any, Any]:
     x = ops.take_along_axis(x, position, axis)
     shape = (*shape[:axis], windows, taps, *shape[axis + 1 :])
     return ops.reshape(x, shape), inside
+
+
+def _take(x: Any, position: Any, axis: int) -> Any:
+    if keras.config.backend() != "torch":
+        return ops.take(x, position, axis)
+    import torch
+
+    # Keras squeezes what is longer than 1 there, which ONNX refuses.
+    shape = (*x.shape[:axis], *position.shape, *x.shape[axis + 1 :])
+    position = ops.convert_to_tensor(position).reshape(-1)
+    return torch.index_select(x, axis, position).reshape(shape)
+
+
+def pick(taps: Any, index: Any, axis: int) -> Any:
+    """The taps at `index`, which has one entry along `axis`; that axis is dropped."""
+    if keras.config.backend() == "torch":
+        import torch
+
+        # The function that Keras calls makes constants of sizes that an export left
+        # open.
+        picked = torch.gather(taps, axis, index.long())
+    else:
+        picked = ops.take_along_axis(taps, index, axis)
+    return picked[(slice(None),) * axis + (0,)]
 
 
 def every_tap(x: Any, windows: Windows, data_format: str) -> tuple[Any, Any]:
@@ -191,7 +247,8 @@ def every_tap(x: Any, windows: Windows, data_format: str) -> tuple[Any, Any]:
         if spans.narrow:
             x = ops.stack(slices(x, axis, spans), axis=axis + 1)
             numbers = np if isinstance(spans.size, int) else ops
-            tap = numbers.arange(spans.taps, dtype="int64")
+            dtype = keras.backend.standardize_dtype(spans.count.dtype)
+            tap = numbers.arange(spans.taps, dtype=dtype)
             skipped, count = spans.skipped[:, None], spans.count[:, None]
             there = (skipped <= tap) & (tap < skipped + count)
             there = along(there, axis, len(x.shape))
@@ -249,11 +306,12 @@ def along(numbers: Any, axis: int, rank: int, per_sample: bool = False) -> Any:
 
 def flat_positions(x: Any, axes: list[int]) -> Any:
     """For each element, its index in the flattened spatial plane."""
-    dtype = index_dtype([x.shape[axis] for axis in axes])
+    sizes = [x.shape[axis] for axis in axes]
+    dtype = index_dtype([size if isinstance(size, int) else None for size in sizes])
     positions = ops.zeros_like(x, dtype=dtype)
     for axis in axes:
         size = ops.shape(x)[axis]
         steps = ops.arange(size, dtype=dtype)
-        size = ops.cast(ops.convert_to_tensor(size), dtype)
+        size = ops.cast(size, dtype) if ops.is_tensor(size) else size
         positions = positions * size + along(steps, axis, len(x.shape))
     return positions

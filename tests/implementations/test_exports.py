@@ -1,0 +1,50 @@
+"""Exported portable graphs, run with sizes that were not known when they were made."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import exported_calls
+import pytest
+import tensorflow as tf
+
+import keras_pooling as kp
+
+
+@pytest.mark.parametrize(
+    "call", exported_calls.CALLS.values(), ids=exported_calls.CALLS
+)
+def test_litert_runs_sizes_it_did_not_know(call):
+    x = exported_calls.example(2, 13, 11, 3)
+    with kp.force_portable():
+        spec = tf.TensorSpec((None, None, None, 3))
+        function = tf.function(call, input_signature=[spec])
+        graphs = [function.get_concrete_function()]
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(graphs, function)
+    interpreter = tf.lite.Interpreter(model_content=converter.convert())
+    (given,), (result,) = (
+        interpreter.get_input_details(),
+        interpreter.get_output_details(),
+    )
+    interpreter.resize_tensor_input(given["index"], x.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(given["index"], x)
+    interpreter.invoke()
+    y = interpreter.get_tensor(result["index"])
+    exported_calls.assert_same(y, function(x).numpy(), x)
+
+
+def test_pytorch_exports_sizes_it_does_not_know():
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed")
+    run = subprocess.run(
+        [sys.executable, Path(exported_calls.__file__)],
+        env={**os.environ, "KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == ["agrees"]
