@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint ctest pytest bench format clean
+.PHONY: help install demo test lint ctest pytest sanitize fuzz aarch64 bench format clean
 
 # The first Python with venv that TensorFlow has wheels for; `make PYTHON=… demo` names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -12,14 +12,20 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   2>/dev/null && echo $$p && break; done)
 CXX_FILES = $(wildcard $(foreach d,custom_ops/* custom_ops/*/*,$(d)/*.cc $(d)/*.h $(d)/*.inc))
 BIN := .venv/bin
+comma := ,
 OUTPUT_DIR ?= demo_output
 PYTEST_ARGS ?= -n 2
+FUZZ_CALLS ?= 1000000
+FUZZ_FIRST ?= 1
 
 help:
 	@echo 'make TARGET, where TARGET is one of'
 	@echo '  demo    train the documented model on real digits and show the result'
 	@echo '  test    formatters, linters, C++ tests, Python tests: what .ci/run calls'
 	@echo '  bench   peers side by side: table, plot, JSON; quick with ROWS=vgg1,resnet PEERS=tf,litert'
+	@echo '  sanitize  C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer, ThreadSanitizer'
+	@echo '  fuzz    random calls of the C entry, FUZZ_CALLS=1000000 of them, under sanitizers'
+	@echo '  aarch64 C++ tests cross-compiled and run in QEMU, their bits compared with this machine'
 	@echo '  format  format the Python and C++ sources'
 	@echo '  clean   remove .venv/, .venv-bench/, build/ and all that was made'
 
@@ -95,6 +101,50 @@ ctest: install
 pytest: install .venv/test.stamp
 	@echo '==> Python tests'
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# A build of the core's tests alone, in a folder of its own under build/: $(call core_tests,folder,options,target).
+define core_tests
+@$(BIN)/cmake -S custom_ops -B build/$(1) -G Ninja -DCMAKE_MAKE_PROGRAM='$(abspath $(BIN))/ninja' \
+  -DPython_EXECUTABLE='$(abspath $(BIN))/python' -DKERAS_POOLING_TENSORFLOW=OFF -DKERAS_POOLING_TESTS=ON $(2) >/dev/null
+@$(BIN)/cmake --build build/$(1) --target $(3)
+endef
+
+# die_after_fork=0: a test forks and starts threads again, which ThreadSanitizer takes for a fault of its own.
+sanitize: .venv/requirements.stamp
+	@echo '==> C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	$(call core_tests,sanitize,-DCMAKE_CXX_COMPILER='$(CXX)' -DKERAS_POOLING_SANITIZE=address$(comma)undefined,core_tests)
+	@$(BIN)/ctest --test-dir build/sanitize --no-tests=error --output-on-failure
+	@echo '==> Threads under ThreadSanitizer'
+	$(call core_tests,sanitize-threads,-DCMAKE_CXX_COMPILER='$(CXX)' -DKERAS_POOLING_SANITIZE=thread,threads_test)
+	@TSAN_OPTIONS=die_after_fork=0 $(BIN)/ctest --test-dir build/sanitize-threads --no-tests=error \
+	  --output-on-failure -R '^threads_test$$'
+
+fuzz: .venv/requirements.stamp
+ifneq ($(shell command -v clang++),)
+	@echo '==> libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer: $(FUZZ_CALLS) calls'
+	$(call core_tests,fuzz,-DCMAKE_CXX_COMPILER=clang++ \
+	  -DKERAS_POOLING_SANITIZE=address$(comma)undefined$(comma)fuzzer-no-link,door_fuzz)
+	@mkdir -p build/fuzz/corpus
+	@build/fuzz/door_fuzz -runs=$(FUZZ_CALLS) -max_len=192 -print_final_stats=1 build/fuzz/corpus
+else
+	@echo '==> Random calls (no clang++ for libFuzzer) under AddressSanitizer and UndefinedBehaviorSanitizer: $(FUZZ_CALLS)'
+	$(call core_tests,sanitize,-DCMAKE_CXX_COMPILER='$(CXX)' -DKERAS_POOLING_SANITIZE=address$(comma)undefined,door_fuzz)
+	@build/sanitize/door_fuzz $(FUZZ_CALLS) $(FUZZ_FIRST)
+endif
+
+aarch64: install
+	@{ command -v aarch64-linux-gnu-g++ && command -v qemu-aarch64; } >/dev/null || { echo 'No compiler for aarch64,' \
+	  'or no QEMU. On Debian or Ubuntu: sudo apt-get install g++-aarch64-linux-gnu qemu-user'; exit 1; }
+	@echo '==> C++ tests on aarch64, in QEMU'
+	$(call core_tests,aarch64,-DCMAKE_TOOLCHAIN_FILE=cmake/aarch64-linux-gnu.cmake,core_tests)
+	@$(BIN)/ctest --test-dir build/aarch64 --no-tests=error --output-on-failure
+	@echo '==> The same bits as on this machine'
+	@$(BIN)/cmake -S custom_ops -B build -DKERAS_POOLING_TESTS=ON >/dev/null
+	@$(BIN)/cmake --build build --target digest_test
+	@build/digest_test > build/digests.txt
+	@qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/digest_test > build/aarch64/digests.txt
+	@diff build/digests.txt build/aarch64/digests.txt
+	@echo "$$(wc -l < build/digests.txt) digests are the same"
 
 # The peers have an environment of their own: the package needs nothing of theirs.
 .venv-bench/requirements.stamp: .venv/python.stamp benchmarks/requirements.txt

@@ -77,7 +77,8 @@ struct Tensor {
     Set(i, value);
   }
   KerasPoolingArray View() {
-    return {type, static_cast<int32_t>(shape.size()), shape.data(), bytes.data()};
+    return {type, static_cast<int32_t>(shape.size()), shape.data(),
+            bytes.empty() ? nullptr : bytes.data()};
   }
 };
 
@@ -189,11 +190,12 @@ inline bool IsDefined(const Op& op, const ReductionInfo& info, ElementType type)
   return !has_values || IsFloating(type) || (info.has_integers && !op.is_gradient);
 }
 
-// Makes valid calls: inputs that fit one another, outputs that fit the inputs.
+// Makes valid calls: inputs that fit one another, outputs that fit the inputs. A
+// setting that may be none gives a call without outputs then.
 class CallMaker {
  public:
-  CallMaker(Setting setting, std::mt19937_64& random)
-      : setting_(std::move(setting)), random_(random) {
+  CallMaker(Setting setting, std::mt19937_64& random, bool may_be_none = false)
+      : setting_(std::move(setting)), random_(random), may_be_none_(may_be_none) {
     for (size_t i = 0; i < setting_.regions.size(); ++i) edges_.push_back(Edges(i));
     x_ = Values(Role::kX, setting_.FullShape(setting_.sizes), setting_.type);
   }
@@ -206,11 +208,10 @@ class CallMaker {
  private:
   DoorCall Make(const Op& op, const SpecAttributes& attributes, ElementType type) {
     DoorCall call = {&op, attributes, {}, {}};
-    const Handle handle(op.name, attributes);
-    CHECK(handle.answer().ok(), Describe(setting_, op) + handle.answer().message);
     BoundOp bound;
-    CHECK(BindOp(op.name, attributes, &bound).ok(), op.name);
-    if (bound.op == nullptr) return call;
+    const Status status = BindOp(op.name, attributes, &bound);
+    CHECK(status.ok() || may_be_none_, Describe(setting_, op) + status.message);
+    if (!status.ok()) return call;
     size_t axis = 0;
     for (const Role role : bound.InputRoles()) {
       call.inputs.push_back(role == Role::kRegions ? edges_[axis++]
@@ -218,7 +219,8 @@ class CallMaker {
     }
     std::vector<KerasPoolingShape> shapes;
     const Answer inferred = call.Infer(&shapes);
-    CHECK(inferred.ok(), Describe(setting_, op) + ", shapes: " + inferred.message);
+    CHECK(inferred.ok() || may_be_none_,
+          Describe(setting_, op) + ", shapes: " + inferred.message);
     for (size_t i = 0; inferred.ok() && i < op.outputs.size(); ++i) {
       const Shape shape(shapes[i].sizes, shapes[i].sizes + shapes[i].rank);
       call.outputs.push_back(
@@ -241,11 +243,10 @@ class CallMaker {
                    ? x_
                    : Values(role, setting_.FullShape(setting_.sizes), type);
       case Role::kDy:
-        return Values(role, Forward(op).outputs.front().shape, type);
+        return Values(role, ForwardOutput(role, op).shape, type);
       case Role::kY:
-        return Forward(op).outputs.front();
       case Role::kTaps:
-        return Forward(op).outputs.back();
+        return ForwardOutput(role, op);
       case Role::kSize:
         return Tensor::OfIntegers(role, integers, {static_cast<int64_t>(sizes.size())},
                                   sizes);
@@ -260,6 +261,12 @@ class CallMaker {
         CHECK(false, "a new role wants a case here");
         return Values(role, {}, type);
     }
+  }
+
+  Tensor ForwardOutput(Role role, const Op& op) {
+    const std::vector<Tensor>& outputs = Forward(op).outputs;
+    if (outputs.empty()) return Tensor::Of(role, ElementType::kUint8, {});
+    return role == Role::kTaps ? outputs.back() : outputs.front();
   }
 
   // The forward call whose results `op` reads. Taps of reductions that have none, and
@@ -288,7 +295,8 @@ class CallMaker {
       forward_ = std::make_unique<DoorCall>(Make(each, attributes, type));
       forward_type_ = type;
       const Answer answer = forward_->Run();
-      CHECK(answer.ok(), Describe(setting_, op) + ", forward: " + answer.message);
+      CHECK(answer.ok() || may_be_none_,
+            Describe(setting_, op) + ", forward: " + answer.message);
       break;
     }
     return *forward_;
@@ -329,6 +337,7 @@ class CallMaker {
 
   Setting setting_;
   std::mt19937_64& random_;
+  bool may_be_none_;
   std::vector<Tensor> edges_;
   Tensor x_;
   std::unique_ptr<DoorCall> forward_;
