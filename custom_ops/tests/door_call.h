@@ -175,13 +175,16 @@ inline const ReductionInfo& ReductionNamed(const std::string& name) {
 
 inline bool ServesKind(const Op& op, ReductionKind kind) {
   if (op.serves == Serves::kSelecting) return kind == ReductionKind::kSelects;
-  if (op.serves == Serves::kBlending) return kind == ReductionKind::kBlends;
+  if (op.serves == Serves::kBlending || op.serves == Serves::kLearning) {
+    return kind == ReductionKind::kBlends;
+  }
   return true;
 }
 
 // Whether an op is for a reduction, and is defined for a type of values.
 inline bool IsDefined(const Op& op, const ReductionInfo& info) {
-  return ServesKind(op, info.kind) && (!op.is_gradient || info.has_gradient);
+  return ServesKind(op, info.kind) && (!op.is_gradient || info.has_gradient) &&
+         (op.serves != Serves::kLearning || info.learns);
 }
 inline bool IsDefined(const Op& op, const ReductionInfo& info, ElementType type) {
   if (!IsDefined(op, info)) return false;
@@ -247,6 +250,8 @@ class CallMaker {
       case Role::kY:
       case Role::kTaps:
         return ForwardOutput(role, op);
+      case Role::kParameter:
+        return Parameters(type);
       case Role::kSize:
         return Tensor::OfIntegers(role, integers, {static_cast<int64_t>(sizes.size())},
                                   sizes);
@@ -300,6 +305,19 @@ class CallMaker {
       break;
     }
     return *forward_;
+  }
+
+  // One number for each channel, of which every type holds the bits.
+  Tensor Parameters(ElementType type) {
+    Tensor tensor = Tensor::Of(Role::kParameter, type, {setting_.channels});
+    ForEachFloat([&](auto tag) {
+      using T = typename decltype(tag)::Type;
+      if (Info<T>::kType != type) return;
+      for (size_t i = 0; i < tensor.count(); ++i) {
+        tensor.Set(i, RoundTo<T>(1.0 + 0.25 * static_cast<double>(i % 11)));
+      }
+    });
+    return tensor;
   }
 
   Tensor Values(Role role, const Shape& shape, ElementType type) {

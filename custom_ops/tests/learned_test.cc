@@ -190,7 +190,8 @@ void ParametersAreChecked() {
   KerasPoolingArray other = three.array();
   other.type = KERAS_POOLING_FLOAT32;
   refuses("BlendingPool", {x.array(), other}, "tensors differ in data type");
-  refuses("BlendingPoolParameterGrad", {x.array()}, "has no parameter", "avg");
+  refuses("BlendingPoolParameterGrad", {x.array()}, "reduction must be one of gem",
+          "avg");
 }
 
 }  // namespace

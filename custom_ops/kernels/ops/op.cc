@@ -12,11 +12,26 @@
 namespace keras_pooling {
 namespace {
 
-std::string KindText(ReductionKind kind) {
+bool IsFor(Serves serves, const ReductionInfo& info) {
+  switch (serves) {
+    case Serves::kSelecting:
+      return info.kind == ReductionKind::kSelects;
+    case Serves::kBlending:
+      return info.kind == ReductionKind::kBlends;
+    case Serves::kLearning:
+      return info.kind == ReductionKind::kBlends && info.learns;
+    case Serves::kAny:
+    case Serves::kNoWindows:
+      return true;
+  }
+  return false;
+}
+
+std::string ReductionsFor(Serves serves) {
   std::string names;
   for (const ReductionInfo& info : AllReductions()) {
-    if (info.kind == kind)
-      names += (names.empty() ? "" : ", ") + std::string(info.name);
+    if (!IsFor(serves, info)) continue;
+    names += (names.empty() ? "" : ", ") + std::string(info.name);
   }
   return names;
 }
@@ -24,18 +39,13 @@ std::string KindText(ReductionKind kind) {
 // Whether an op is for the reduction that the attributes name.
 std::string CheckReduction(const Op& op, Reduction reduction) {
   const ReductionInfo& info = InfoOf(reduction);
-  const ReductionKind kind = op.serves == Serves::kSelecting ? ReductionKind::kSelects
-                                                             : ReductionKind::kBlends;
-  if (op.serves != Serves::kAny && info.kind != kind) {
-    return std::string("reduction must be one of ") + KindText(kind) +
+  if (!IsFor(op.serves, info)) {
+    return "reduction must be one of " + ReductionsFor(op.serves) +
            ". Received reduction=\"" + info.name + "\"";
   }
   if (op.is_gradient && !info.has_gradient) {
     return std::string("reduction=\"") + info.name +
            "\" has no gradient op: its gradient is composed of other ops";
-  }
-  if (op.outputs[0] == Role::kParameterGradient && !info.learns) {
-    return std::string("reduction=\"") + info.name + "\" has no parameter";
   }
   return "";
 }
@@ -221,7 +231,7 @@ const std::vector<Op>& AllOps() {
        &RunBackward},
       // How each output changes with the parameter; callers multiply by dy and sum.
       {"BlendingPoolParameterGrad",
-       Serves::kBlending,
+       Serves::kLearning,
        true,
        {{Role::kX},
         {Role::kParameter, When::kIfLearns},

@@ -46,7 +46,13 @@ struct Input {
 };
 
 // The reductions that an op is for.
-enum class Serves { kSelecting, kBlending, kAny, kNoWindows };
+enum class Serves {
+  kSelecting,
+  kBlending,
+  kLearning,  // blends with a parameter
+  kAny,
+  kNoWindows,
+};
 
 struct BoundOp;
 struct OpShapes;

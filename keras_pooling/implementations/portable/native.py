@@ -8,6 +8,7 @@ of both signs, either may come of a whole plane, and of padded windows under JAX
 from __future__ import annotations
 
 import dataclasses
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,7 @@ from keras_pooling.implementations.portable.spans import (
     fitting_when_run,
     spatial_axes,
 )
-from keras_pooling.windows import AdaptiveWindows, SlidingWindows
+from keras_pooling.windows import AdaptiveWindows, Regions, SlidingWindows
 
 # As wide as windows may be where nobody knows how long the input is.
 _WIDEST = 64
@@ -66,31 +67,46 @@ def serves(kind: str, x: Any, windows: Windows, data_format: str) -> str | None:
     None where it has no name for them, its result would be another than ours, or it
     takes longer.
     """
-    backend, dtype = keras.config.backend(), keras.backend.standardize_dtype(x.dtype)
-    if "float" not in dtype or 0 in x.shape:
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    if "float" not in dtype or 0 in x.shape or isinstance(windows, Regions):
         return None
-    if isinstance(windows, AdaptiveWindows) and set(windows.output_size) == {1}:
+    sizes = (x.shape[axis] for axis in spatial_axes(windows, data_format))
+    known = tuple(size if isinstance(size, int) else None for size in sizes)
+    return _name(kind, windows, known, dtype, keras.config.backend(), _inside_xla())
+
+
+@functools.lru_cache(maxsize=1024)
+def _name(
+    kind: str,
+    windows: SlidingWindows | AdaptiveWindows,
+    sizes: tuple[int | None, ...],
+    dtype: str,
+    backend: str,
+    inside_xla: bool,
+) -> str | None:
+    if isinstance(windows, AdaptiveWindows):
+        if set(windows.output_size) != {1}:
+            return None
         rounds = (kind, backend, dtype) == ("average", "torch", "float64")
         return None if rounds else "global"  # Keras rounds such a mean to float32
-    if not isinstance(windows, SlidingWindows) or windows.extents != windows.pool_size:
+    if windows.extents != windows.pool_size:
         return None
-    if kind == "max" and _inside_xla():
+    if kind == "max" and inside_xla:
         return None  # its gradient takes three times as long as ours, and more
     if (kind, backend, dtype, windows.rank) == ("average", "tensorflow", "float64", 3):
         return None  # no kernel
     if (kind, backend) == ("average", "jax") and "float16" in dtype:
         return None  # the wide copy would be written down
-    sizes = [x.shape[axis] for axis in spatial_axes(windows, data_format)]
-    if _are_known(sizes):
-        named = next((n for n in ("valid", "same") if _fall(windows, sizes, n)), None)
-        fits = all(k <= size for k, size in zip(windows.pool_size, sizes, strict=True))
-    else:
+    if None in sizes:
         named = windows.padding if isinstance(windows.padding, str) else None
         fits = max(windows.pool_size) <= _WIDEST and not windows.ceil_mode
+    else:
+        named = next((n for n in ("valid", "same") if _fall(windows, sizes, n)), None)
+        fits = all(k <= size for k, size in zip(windows.pool_size, sizes, strict=True))
     if (backend, named) == ("torch", "same"):
         # Keras pads for it by sizes that must be known, and where the two sides differ
         # it counts what it has padded.
-        fits = fits and _are_known(sizes)
+        fits = fits and None not in sizes
         if kind == "average" and fits:
             pads = (windows.axis(i, size)[1:] for i, size in enumerate(sizes))
             fits = all(before == after for before, after in pads)
@@ -109,7 +125,7 @@ def _inside_xla() -> bool:
     return keras.config.backend() == "tensorflow" and _library._inside_xla()
 
 
-def _fall(windows: SlidingWindows, sizes: list[int], padding: str) -> bool:
+def _fall(windows: SlidingWindows, sizes: tuple[int, ...], padding: str) -> bool:
     """Whether the windows fall where those of this padding do."""
     named = dataclasses.replace(windows, padding=padding, ceil_mode=False)
     return all(
@@ -169,7 +185,8 @@ def _global_max(x: Any, axes: tuple[int, ...], data_format: str) -> Any:
 
     def first_greatest(x: Any) -> Any:
         sizes = tuple(x.shape[axis] for axis in axes)
-        if keras.config.backend() == "jax" or not _are_known(sizes):
+        known = all(isinstance(size, int) for size in sizes)
+        if keras.config.backend() == "jax" or _inside_xla() or not known:
             return ops.sum(
                 ops.where(_is_first(x, greatest(x), axes), x, 0), axes, keepdims=True
             )
@@ -177,10 +194,6 @@ def _global_max(x: Any, axes: tuple[int, ...], data_format: str) -> Any:
         return _sliding("max", x, windows, "valid", data_format)
 
     return _with_gradient_of(first_greatest, greatest, x)
-
-
-def _are_known(sizes: Any) -> bool:
-    return all(isinstance(size, int) for size in sizes)
 
 
 def _is_first(x: Any, y: Any, axes: tuple[int, ...]) -> Any:
