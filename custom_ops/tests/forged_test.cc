@@ -142,9 +142,11 @@ void ShapesThatDisagreeAreRefused(Victim& victim) {
     const std::string name = "input " + std::to_string(i);
     victim.Refuses(name + " of one axis too many", {"Received"},
                    [=](auto* c) { c->inputs[i].shape.push_back(1); });
-    victim.Refuses(name + " without axes", {"Received"}, [=](auto* c) {
-      c->inputs[i] = Tensor::Of(tensor.role, tensor.element(), {});
-    });
+    if (tensor.role != Role::kParameter) {  // which may be one number
+      victim.Refuses(name + " without axes", {"Received"}, [=](auto* c) {
+        c->inputs[i] = Tensor::Of(tensor.role, tensor.element(), {});
+      });
+    }
     if (tensor.role == Role::kX || tensor.role == Role::kRegions) continue;
     for (size_t axis = 0; axis < tensor.shape.size(); ++axis) {
       victim.Refuses(name + ", one more along axis " + std::to_string(axis),
@@ -179,7 +181,8 @@ void ShapesThatDisagreeAreRefused(Victim& victim) {
 void TypesThatDoNotFitAreRefused(Victim& victim) {
   const auto integers = [](Role role) {
     return role != Role::kX && role != Role::kDx && role != Role::kY &&
-           role != Role::kDy;
+           role != Role::kDy && role != Role::kParameter &&
+           role != Role::kParameterGradient;
   };
   const size_t inputs = victim.call().inputs.size();
   for (size_t i = 0; i < inputs + victim.call().outputs.size(); ++i) {
