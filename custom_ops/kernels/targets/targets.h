@@ -24,7 +24,8 @@
         __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c"))           \
   X(N_SSE2, "baseline", true)
 #elif defined(__aarch64__)
-#define KP_TARGETS(X) X(N_NEON, "neon", true)
+// Highway's name for what every aarch64 has.
+#define KP_TARGETS(X) X(N_NEON_WITHOUT_AES, "neon", true)
 #else
 #define KP_TARGETS(X) X(N_EMU128, "baseline", true)
 #endif
