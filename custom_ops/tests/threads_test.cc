@@ -1,76 +1,13 @@
 // The same bits whoever does the work: the core's own threads, a host's in any order,
-// several callers at once, a child after a fork.
-#include <dirent.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+// several callers at once.
 #include <numeric>
 #include <thread>
 
+#include "tests/large_calls.h"
 #include "tests/refused.h"
-#include "tests/settings.h"
 
 namespace keras_pooling::tests {
 namespace {
-
-// Calls with enough work to share out, with what they give on one thread.
-std::vector<DoorCall> LargeCalls() {
-  std::mt19937_64 random(14);
-  std::vector<Setting> settings = {
-      Windows("windows that overlap", {40, 40}, {3, 3}, {2, 2}, 2, 24),
-      Windows("one axis at a time", {30, 30}, {5, 5}, {1, 1}, 1, 40),
-      SettingOf("adaptive", "adaptive", {33, 31}, {7, 5}, 2, 20),
-      Regions("regions of each image", {29, 30}, {9, 11}, 5, 5, 12),
-      Regions("regions of each channel", {20, 21}, {8, 6}, 24, 2, 12)};
-  std::vector<DoorCall> calls;
-  for (Setting& setting : settings) {
-    for (const ReductionInfo& info : AllReductions()) {
-      for (const Op& op : AllOps()) {
-        if (!IsDefined(op, info)) continue;
-        setting.attributes.reduction = info.name;
-        setting.attributes.channels_first = calls.size() % 2 == 0;
-        setting.type =
-            calls.size() % 3 == 0 ? ElementType::kFloat16 : ElementType::kFloat32;
-        calls.push_back(CallMaker(setting, random).Make(op));
-      }
-    }
-  }
-  KerasPoolingSetThreads(1);
-  for (DoorCall& call : calls) {
-    const Answer answer = call.Run();
-    CHECK(answer.ok(), answer.message);
-  }
-  return calls;
-}
-
-// Runs the calls again and demands the bits they gave.
-bool GiveTheSameBits(const std::vector<DoorCall>& calls,
-                     const KerasPoolingParallel* parallel, const std::string& what) {
-  bool all = true;
-  for (const DoorCall& call : calls) {
-    DoorCall again = call;
-    for (Tensor& tensor : again.outputs) {
-      std::fill(tensor.bytes.begin(), tensor.bytes.end(), 0x5a);
-    }
-    const Answer answer = again.Run(parallel);
-    bool same = answer.ok();
-    for (size_t i = 0; i < call.outputs.size(); ++i) {
-      same = same && again.outputs[i].bytes == call.outputs[i].bytes;
-    }
-    CHECK(same, what + ": " + call.op->name + " " + call.attributes.reduction +
-                    answer.message);
-    all = all && same;
-  }
-  return all;
-}
-
-int ThreadsOfThisProcess() {
-  int count = 0;
-  DIR* const tasks = opendir("/proc/self/task");
-  while (readdir(tasks) != nullptr) ++count;
-  closedir(tasks);
-  return count - 2;  // . and ..
-}
 
 void AnyNumberOfOwnThreadsGivesTheSameBits(const std::vector<DoorCall>& calls) {
   const int before = ThreadsOfThisProcess();
@@ -206,48 +143,6 @@ void OneOpServesSeveralThreads(const std::vector<DoorCall>& calls) {
   for (std::thread& caller : callers) caller.join();
 }
 
-// --- Forks.
-
-// What `run` returns in a child, which must end within a minute.
-template <class Run>
-bool InChild(const Run& run) {
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(60);
-    _exit(run() ? 0 : 1);
-  }
-  int status = 0;
-  CHECK(waitpid(child, &status, 0) == child, "wait");
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-void ChildrenStartThreadsOfTheirOwn(const std::vector<DoorCall>& calls) {
-  KerasPoolingSetThreads(4);
-  GiveTheSameBits(calls, nullptr, "before the fork");
-  const auto run = [&] {
-    const int before = ThreadsOfThisProcess();  // the child's own, and tools'
-    return GiveTheSameBits(calls, nullptr, "a child") &&
-           ThreadsOfThisProcess() > before;
-  };
-  CHECK(InChild(run), "a child after a call on several threads");
-  CHECK(InChild([&] { return run() && InChild(run); }), "a child's child");
-  GiveTheSameBits(calls, nullptr, "after the fork");
-}
-
-void ForksInTheMidstOfCallsDoNoHarm(const std::vector<DoorCall>& calls) {
-  const std::vector<DoorCall> some(calls.begin(), calls.begin() + 4);
-  std::atomic<bool> goes_on(true);
-  std::thread caller([&] {
-    while (goes_on) GiveTheSameBits(some, nullptr, "a parent");
-  });
-  for (int i = 0; i < 10; ++i) {
-    CHECK(InChild([&] { return GiveTheSameBits(some, nullptr, "a child"); }),
-          "a child");
-  }
-  goes_on = false;
-  caller.join();
-}
-
 }  // namespace
 }  // namespace keras_pooling::tests
 
@@ -260,7 +155,5 @@ int main() {
   LentThreadsThatAreNoneAreRefused(calls);
   SeveralCallersAtOnceGiveTheSameBits(calls);
   OneOpServesSeveralThreads(calls);
-  ChildrenStartThreadsOfTheirOwn(calls);
-  ForksInTheMidstOfCallsDoNoHarm(calls);
   return Summary();
 }

@@ -35,7 +35,8 @@
 #if defined(__x86_64__)
 #define KP_TARGETS(X) KP_AVX512(X) KP_AVX2(X) X(N_SSE2, "baseline", true)
 #elif defined(__aarch64__)
-#define KP_TARGETS(X) X(N_NEON, "neon", true)
+// Highway's name for what every aarch64 has.
+#define KP_TARGETS(X) X(N_NEON_WITHOUT_AES, "neon", true)
 #else
 #define KP_TARGETS(X) X(N_EMU128, "baseline", true)
 #endif
