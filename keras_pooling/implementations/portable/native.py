@@ -197,13 +197,14 @@ def _global_max(x: Any, axes: tuple[int, ...], data_format: str) -> Any:
 
 
 def _is_first(x: Any, y: Any, axes: tuple[int, ...]) -> Any:
-    """Whether an element is the first of its plane that is equal to y."""
+    """Whether an element is the first of its plane that is y, or NaN."""
     after = 0  # how many elements of the plane come after one, and itself
     for axis in axes:
         size = ops.shape(x)[axis]
         steps = along(ops.arange(size, 0, -1, dtype="int32"), axis, len(x.shape))
         after = (after - 1) * size + steps if axis != axes[0] else steps
-    return after == ops.max(ops.where(x == y, after, 0), axes, keepdims=True)
+    some = (x == y) | (x != x)
+    return after == ops.max(ops.where(some, after, 0), axes, keepdims=True)
 
 
 def _with_gradient_of(function: Callable, value: Callable, x: Any) -> Any:
