@@ -110,7 +110,7 @@ define core_tests
 endef
 
 # ThreadSanitizer knows no threads that start after a fork, so fork_test is not for it.
-sanitize: .venv/requirements.stamp
+sanitize: .venv/run.stamp
 	@echo '==> C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	$(call core_tests,sanitize,-DCMAKE_CXX_COMPILER='$(CXX)' -DKERAS_POOLING_SANITIZE=address$(comma)undefined,core_tests)
 	@$(BIN)/ctest --test-dir build/sanitize --no-tests=error --output-on-failure
@@ -118,7 +118,7 @@ sanitize: .venv/requirements.stamp
 	$(call core_tests,sanitize-threads,-DCMAKE_CXX_COMPILER='$(CXX)' -DKERAS_POOLING_SANITIZE=thread,threads_test)
 	@$(BIN)/ctest --test-dir build/sanitize-threads --no-tests=error --output-on-failure -R '^threads_test$$'
 
-fuzz: .venv/requirements.stamp
+fuzz: .venv/run.stamp
 ifneq ($(shell command -v clang++),)
 	@echo '==> libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer: $(FUZZ_CALLS) calls'
 	$(call core_tests,fuzz,-DCMAKE_CXX_COMPILER=clang++ \
