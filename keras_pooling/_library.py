@@ -27,6 +27,8 @@ REBUILD_COMMAND = (
     "`pip install scikit-build-core cmake ninja`)"
 )
 
+_ABI = 1  # of the core's C entry, as custom_ops/hosts/c/keras_pooling.h has it
+
 _portable_here: contextvars.ContextVar[bool] = contextvars.ContextVar(
     "keras_pooling_portable", default=False
 )
@@ -179,8 +181,10 @@ def _attempt() -> _Outcome:
     path = Path(record.__file__).with_name("libkeras_pooling.so")
     try:
         core = ctypes.CDLL(str(path))
+        if core.KerasPoolingAbi() != _ABI:
+            raise OSError(f"{path.name} is of another version of keras_pooling")
         ops = tf.load_op_library(str(path.with_name("_keras_pooling_ops.so")))
-    except (tf.errors.OpError, OSError) as error:
+    except (tf.errors.OpError, OSError, AttributeError) as error:
         return _Outcome(
             problem=f"keras_pooling: its compiled ops ({versions}) do not load: "
             f"{_first_line(error)}."
@@ -208,7 +212,8 @@ def _fall_back(outcome: _Outcome, problem: str) -> None:
         first, outcome.warned = not outcome.warned, True
     if first:
         warnings.warn(
-            f"{problem} The slower portable path is used instead. "
+            f"{problem} The portable path is used instead, at the speed of Keras's own "
+            "layers: the compiled ops train about twice as fast. "
             f"To mend it: {REBUILD_COMMAND}.",
             stacklevel=3,
         )

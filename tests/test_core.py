@@ -1,6 +1,7 @@
 """The core library by itself: no framework is needed to load it, and any can use it."""
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import keras_pooling as kp
-from keras_pooling import _build_info
+from keras_pooling import _build_info, _library
 
 CORE = pathlib.Path(_build_info.__file__).with_name("libkeras_pooling.so")
 
@@ -162,3 +163,9 @@ print(core.KerasPoolingReductions().decode())
     assert ["max", "selects", "1", "0", "0", "1"] in lines, done.stderr
     assert {line[1] for line in lines} == {"selects", "blends"}
     assert np.all([flag in "01" for line in lines for flag in line[2:]])
+
+
+def test_python_and_the_header_agree_on_the_entry():
+    header = pathlib.Path(__file__).parents[1] / "custom_ops/hosts/c/keras_pooling.h"
+    (number,) = re.findall(r"#define KERAS_POOLING_ABI (\d+)", header.read_text())
+    assert int(number) == _library._ABI
