@@ -149,7 +149,7 @@ class LpFormula : public Reducer {
 };
 
 // The same for every p and scale: m · (Σ (|x| / m)^p / divisor)^(1/p), m the greatest
-// tap; and where p is small, as exp(log m + log(Σ (|x| / m)^p / divisor) / p), the sum
+// tap; and where p is small, as m · exp(log(Σ (|x| / m)^p / divisor) / p), the sum
 // made of what powers differ from 1 by. Lanes that the plain formula serves have its
 // bits.
 template <class T>
@@ -214,8 +214,9 @@ class LpScaled : public LpFormula<T> {
       const double all =
           1.0 / taps == window.share ? 0.0 : std::log(taps * window.share);
       scaled = LaneByLane(d, s.sum, s.greatest, [=](double sum, double m) {
-        return m == 0.0 ? 0.0
-                        : std::exp(std::log(m) + (all + std::log1p(sum / taps)) / p);
+        const double root = std::exp((all + std::log1p(sum / taps)) / p / 2);
+        // Twice, for the square may be too large by itself.
+        return m == 0.0 ? 0.0 : m * root * root;
       });
     }
     // Infinities and NaNs come out of the plain formula.

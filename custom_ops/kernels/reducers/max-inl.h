@@ -14,47 +14,39 @@ namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Lanes for maxima, and how they are ordered: fast, or with care.
-template <class T, class Tap>
-using MaxLanes =
-    BitLanes<T, std::is_same_v<Tap, int32_t> || std::is_same_v<Tap, AnyTap>>;
-template <class T, class Tap>
+// What a maximum keeps of taps: none; those that fit a byte, in lanes as wide as
+// elements; or any, in lanes that have room for them.
+enum class Keep { kNoTaps, kSmallTaps, kAnyTaps };
+
+// How elements are ordered: fast, or with care.
+template <class T, Keep kKeep>
 struct MaxOrders {
-  using D = typename MaxLanes<T, Tap>::D;
-  using Fast = std::conditional_t<
-      IsHalf<T>::value, PlainHalfOrder<D>,
-      std::conditional_t<
-          std::is_floating_point_v<T>, NumberOrder<T, D>,
-          std::conditional_t<std::is_same_v<T, int8_t> && kKeepsTaps<Tap>, ByteOrder<D>,
-                             IntegerOrder<T, D>>>>;
+  using D = typename BitLanes<T, kKeep == Keep::kAnyTaps>::D;
+  using OfIntegers =
+      std::conditional_t<std::is_same_v<T, int8_t> && kKeep != Keep::kNoTaps,
+                         ByteOrder<D>, IntegerOrder<T, D>>;
+  using OfNumbers =
+      std::conditional_t<std::is_floating_point_v<T>, NumberOrder<T, D>, OfIntegers>;
+  using Fast = std::conditional_t<IsHalf<T>::value, PlainHalfOrder<D>, OfNumbers>;
   using Careful =
       std::conditional_t<IsHalf<T>::value, CarefulHalfOrder<D>, CarefulOrder<T, D>>;
 };
 
-// Of an order that assumes nothing.
-template <class Order, bool kAssumes = Order::kAssumes>
-struct DoubtsOf {
-  using Type = Reducer::Doubts;
-};
-template <class Order>
-struct DoubtsOf<Order, true> {
-  using Type = typename Order::Doubts;
-};
-
 // max: the greatest tap; the first of them; the first NaN if there is one.
-template <class T, class Tap, class Order>
+template <class T, Keep kKeep, class Order>
 class MaxOf : public OnePass {
-  using Lanes = MaxLanes<T, Tap>;
+  using Lanes = BitLanes<T, kKeep == Keep::kAnyTaps>;
   using D = typename Lanes::D;
-  using Taps =
-      TapLanes<std::conditional_t<std::is_same_v<Tap, int32_t>, Tap, uint8_t>, D>;
+  using Taps = TapLanes<uint8_t, D>;
+  static constexpr bool kKeepsTaps = kKeep != Keep::kNoTaps;
 
  public:
   using Element = T;
   using Fallback =
       std::conditional_t<Order::kAssumes,
-                         MaxOf<T, Tap, typename MaxOrders<T, Tap>::Careful>, void>;
-  static constexpr bool kStreams = !std::is_same_v<Tap, int32_t>;
+                         MaxOf<T, kKeep, typename MaxOrders<T, kKeep>::Careful>, void>;
+  static constexpr bool kLooksFirst = Order::kLooksFirst;
+  static constexpr bool kStreams = true;
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
     typename Order::Best best;
@@ -76,7 +68,7 @@ class MaxOf : public OnePass {
   HWY_INLINE void Add(Which lanes, const Window&, int64_t in, int64_t tap,
                       State& s) const {
     const auto beats = order_.Replace(order_.Of(Lanes::Load(lanes, x_ + in)), s.best);
-    if constexpr (kKeepsTaps<Tap>) {
+    if constexpr (kKeepsTaps) {
       s.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), beats), Taps::Set(tap),
                              s.tap);
     }
@@ -86,31 +78,25 @@ class MaxOf : public OnePass {
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
     Lanes::Store(lanes, order_.Value(s.best), y_ + out);
-    if constexpr (kKeepsTaps<Tap>) taps_.Store(lanes, s.tap, out);
+    if constexpr (kKeepsTaps) taps_.Store(lanes, s.tap, out);
   }
 
   HWY_INLINE void Fetch(int64_t in) const { hwy::Prefetch(x_ + in); }
   HWY_INLINE void Touch(int64_t in, int64_t count) const { ReadLines(x_ + in, count); }
 
-  using Doubts = typename DoubtsOf<Order>::Type;
-  static HWY_INLINE Doubts NoDoubts() {
-    if constexpr (Order::kAssumes) {
-      return Order::NoDoubts();
-    } else {
-      return {};
-    }
-  }
+  using Doubts = typename Order::Doubts;
+  static HWY_INLINE Doubts NoDoubts() { return Order::NoDoubts(); }
 
   template <class Which>
   HWY_INLINE void Look(Which lanes, int64_t in, int64_t other, Doubts& doubts) const {
-    if constexpr (Order::kAssumes) {
+    if constexpr (Order::kAssumes && !Order::kLooksFirst) {
       Order::Look(Lanes::Load(lanes, x_ + in), Lanes::Load(lanes, x_ + other), doubts);
     }
   }
 
   template <class Which>
-  HWY_INLINE bool Holds(Which, const State& s, const Doubts& doubts) const {
-    return order_.Holds(s.best, doubts);
+  HWY_INLINE bool Holds(Which, const State&, const Doubts& doubts) const {
+    return order_.Holds(doubts);
   }
 
   HWY_INLINE bool AssumptionHolds(int64_t in, int64_t count) const {
@@ -120,12 +106,10 @@ class MaxOf : public OnePass {
 
   // Windows of integers whose taps are kept are hardly ever large.
   static constexpr bool kSeparable =
-      Order::kAssumes || (std::is_integral_v<T> && !kKeepsTaps<Tap>);
-  static constexpr int64_t kTapBytes = !kKeepsTaps<Tap>               ? 0
-                                       : std::is_same_v<Tap, uint8_t> ? 1
-                                                                      : 4;
+      Order::kAssumes || (std::is_integral_v<T> && !kKeepsTaps);
+  static constexpr int64_t kTapBytes = kKeepsTaps ? 4 : 0;
   static constexpr size_t kVectorBytes = kLanes * sizeof(typename Lanes::Lane);
-  static constexpr size_t kSavedBytes = kVectorBytes * (kKeepsTaps<Tap> ? 2 : 1);
+  static constexpr size_t kSavedBytes = kVectorBytes * (kKeepsTaps ? 2 : 1);
 
   template <class Which>
   HWY_INLINE State First(Which lanes, int64_t in, int64_t tap) const {
@@ -134,20 +118,20 @@ class MaxOf : public OnePass {
 
   HWY_INLINE void Merge(const State& second, State& first) const {
     const auto beats = order_.Replace(second.best, first.best);
-    if constexpr (kKeepsTaps<Tap>) {
+    if constexpr (kKeepsTaps) {
       first.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), beats), second.tap,
                                  first.tap);
     }
   }
 
   static HWY_INLINE void Renumber(int64_t by, State& s) {
-    if constexpr (kKeepsTaps<Tap>) s.tap = hn::Add(s.tap, Taps::Set(by));
+    if constexpr (kKeepsTaps) s.tap = hn::Add(s.tap, Taps::Set(by));
   }
 
   static HWY_INLINE void Save(const State& s, char* to) {
     using Lane = typename Lanes::Lane;
     hn::Store(Order::Packed(s.best), D(), reinterpret_cast<Lane*>(to));
-    if constexpr (kKeepsTaps<Tap>) {
+    if constexpr (kKeepsTaps) {
       const typename Taps::DU du;
       using Number = hn::TFromD<typename Taps::DU>;
       hn::Store(s.tap, du, reinterpret_cast<Number*>(to + kVectorBytes));
@@ -158,7 +142,7 @@ class MaxOf : public OnePass {
     using Lane = typename Lanes::Lane;
     State s = {Order::Unpacked(hn::Load(D(), reinterpret_cast<const Lane*>(from))),
                Taps::Set(0)};
-    if constexpr (kKeepsTaps<Tap>) {
+    if constexpr (kKeepsTaps) {
       const typename Taps::DU du;
       using Number = hn::TFromD<typename Taps::DU>;
       s.tap = hn::Load(du, reinterpret_cast<const Number*>(from + kVectorBytes));
@@ -169,12 +153,12 @@ class MaxOf : public OnePass {
  private:
   const T* x_;
   T* y_;
-  TapMemory<Tap, D> taps_;
+  TapMemory<D> taps_;
   Order order_;
 };
 
-template <class T, class Tap>
-using MaxForward = MaxOf<T, Tap, typename MaxOrders<T, Tap>::Fast>;
+template <class T, Keep kKeep>
+using MaxForward = MaxOf<T, kKeep, typename MaxOrders<T, kKeep>::Fast>;
 
 }  // namespace HWY_NAMESPACE
 }  // namespace keras_pooling

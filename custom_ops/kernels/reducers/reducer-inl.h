@@ -51,13 +51,15 @@ struct Reducer {
   // A reducer may assume something that makes it faster. It looks for doubts at the
   // taps as they come, of two vectors at a time, and in the end says whether the
   // assumption held. Where it did not, the reducer named here does the window again.
+  // One to whom looking costs more looks at the whole box first.
   using Fallback = void;
   struct Doubts {};
   static HWY_INLINE Doubts NoDoubts() { return {}; }
   template <class Which>
   HWY_INLINE void Look(Which, int64_t, int64_t, Doubts&) const {}
   //   bool Holds(lanes, state, doubts) const
-  // Where windows are taken apart that is said beforehand, of neighbouring elements.
+  static constexpr bool kLooksFirst = false;
+  // What is said beforehand, of neighbouring elements.
   HWY_INLINE bool AssumptionHolds(int64_t, int64_t) const { return true; }
 
   // A gradient may be had as a forward walk the other way round (see AdjointOf), by the

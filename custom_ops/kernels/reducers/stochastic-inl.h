@@ -189,7 +189,7 @@ class StochasticForward : public WeightedPasses<T> {
 
  private:
   T* y_;
-  TapMemory<AnyTap, D> taps_;
+  TapMemory<D> taps_;
   uint32_t seed_[2];
 };
 

@@ -197,10 +197,10 @@ struct TapLanes {
     const DU du;
     const hn::Rebind<Memory, DU> narrow;
     const auto v = lanes.Load(narrow, reinterpret_cast<const Memory*>(from));
-    constexpr size_t kStep = sizeof(hn::TFromD<DU>) / sizeof(Memory);
-    if constexpr (kStep == 1) {
+    constexpr size_t kRatio = sizeof(hn::TFromD<DU>) / sizeof(Memory);
+    if constexpr (kRatio == 1) {
       return v;
-    } else if constexpr (kStep <= 4) {
+    } else if constexpr (kRatio <= 4) {
       return hn::PromoteTo(du, v);
     } else {
       return hn::PromoteTo(du, hn::PromoteTo(hn::Rebind<uint32_t, DU>(), v));
@@ -218,52 +218,29 @@ struct TapLanes {
   }
 };
 
-// Stands for a tap type where no taps are kept.
-struct NoTap {};
-
-template <class Tap>
-constexpr bool kKeepsTaps = !std::is_same_v<Tap, NoTap>;
-
-// A tap index that fits one byte, or any, in lanes that have room for any: which, the
-// call says.
-struct AnyTap {};
-
-// Where taps are written to.
-template <class Tap, class D>
+// Where taps are written to, beside lanes of D: indices of one byte, or where lanes
+// have room for them, of any type that a call may have.
+template <class D>
 class TapMemory {
- public:
-  explicit TapMemory(void* taps, TapType) : taps_(static_cast<Tap*>(taps)) {}
-
-  template <class Which>
-  HWY_INLINE void Store(Which lanes, typename TapLanes<Tap, D>::V v, int64_t at) const {
-    TapLanes<Tap, D>::Store(lanes.Cached(), v, taps_ + at);
-  }
-
- private:
-  Tap* taps_;
-};
-
-template <class D>
-struct TapMemory<NoTap, D> {
-  TapMemory(void*, TapType) {}
-};
-
-template <class D>
-class TapMemory<AnyTap, D> {
  public:
   TapMemory(void* taps, TapType type) : taps_(taps), type_(type) {}
 
   template <class Which>
   HWY_INLINE void Store(Which lanes, hn::Vec<hn::RebindToUnsigned<D>> v,
                         int64_t at) const {
-    if (type_ == TapType::kUint8) {
-      TapLanes<uint8_t, D>::Store(lanes.Cached(), v, static_cast<uint8_t*>(taps_) + at);
-    } else if (type_ == TapType::kInt32) {
-      TapLanes<int32_t, D>::Store(lanes.Cached(), v, static_cast<int32_t*>(taps_) + at);
+    if (type_ == TapType::kUint8) StoreAs<uint8_t>(lanes, v, at);
+    if constexpr (sizeof(hn::TFromD<D>) >= 4) {
+      if (type_ == TapType::kInt32) StoreAs<int32_t>(lanes, v, at);
     }
   }
 
  private:
+  template <class Tap, class Which>
+  HWY_INLINE void StoreAs(Which lanes, hn::Vec<hn::RebindToUnsigned<D>> v,
+                          int64_t at) const {
+    TapLanes<Tap, D>::Store(lanes.Cached(), v, static_cast<Tap*>(taps_) + at);
+  }
+
   void* taps_;
   TapType type_;
 };

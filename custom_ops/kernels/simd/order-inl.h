@@ -9,9 +9,8 @@
 //   V Packed(best), Best Unpacked(v)   as one vector, for scratch memory
 // A fast order assumes something of the elements. Whether that holds is found out
 // beforehand, or in passing:
-//   bool AssumptionHolds(from, count)  of neighbours in memory
-//   Look(a, b, &doubts)                of two vectors, once their
-//   bool Holds(best, doubts)           best is known too
+//   bool AssumptionHolds(from, count)         of neighbours in memory
+//   Look(a, b, &doubts), bool Holds(doubts)   of two vectors at a time, and in the end
 #if defined(KERAS_POOLING_KERNELS_SIMD_ORDER_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef KERAS_POOLING_KERNELS_SIMD_ORDER_INL_H_
 #undef KERAS_POOLING_KERNELS_SIMD_ORDER_INL_H_
@@ -27,6 +26,14 @@ HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+// Of an order that assumes nothing.
+struct NoAssumption {
+  static constexpr bool kAssumes = false;
+  static constexpr bool kLooksFirst = false;
+  struct Doubts {};
+  static HWY_INLINE Doubts NoDoubts() { return {}; }
+};
 
 // Elements that are compared as they are.
 template <class T, class D>
@@ -54,9 +61,8 @@ struct PlainBest {
 // Integers. Equals have the same bits, so that a maximum takes the first as well as the
 // second; "greater" is false for them, which keeps the first one's tap.
 template <class T, class D>
-struct IntegerOrder : PlainBest<T, D> {
+struct IntegerOrder : PlainBest<T, D>, NoAssumption {
   using Best = typename PlainBest<T, D>::Best;
-  static constexpr bool kAssumes = false;
 
   explicit IntegerOrder(ElementType) {}
 
@@ -90,9 +96,8 @@ struct ByteOrder : IntegerOrder<int8_t, D> {
 // for equals, zeros of either sign among them: the first stays. A NaN that came first
 // is not equal to itself, and stays.
 template <class T, class D>
-struct CarefulOrder : PlainBest<T, D> {
+struct CarefulOrder : PlainBest<T, D>, NoAssumption {
   using Best = typename PlainBest<T, D>::Best;
-  static constexpr bool kAssumes = false;
 
   explicit CarefulOrder(ElementType) {}
 
@@ -112,6 +117,7 @@ struct NumberOrder : PlainBest<T, D> {
   using V = hn::Vec<D>;
   using Best = typename PlainBest<T, D>::Best;
   static constexpr bool kAssumes = true;
+  static constexpr bool kLooksFirst = false;
 
   explicit NumberOrder(ElementType) {}
 
@@ -127,19 +133,19 @@ struct NumberOrder : PlainBest<T, D> {
 
   static HWY_INLINE bool AssumptionHolds(const T* from, int64_t count) {
     const D d;
-    constexpr int64_t kStep = static_cast<int64_t>(hn::MaxLanes(D()));
+    constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(D()));
     auto are_numbers = hn::Eq(hn::Zero(d), hn::Zero(d));
     auto more = are_numbers;
     int64_t i = 0;
-    for (; i + 2 * kStep <= count; i += 2 * kStep) {
+    for (; i + 2 * kVector <= count; i += 2 * kVector) {
       const V a = hn::LoadU(d, from + i);
-      const V b = hn::LoadU(d, from + i + kStep);
+      const V b = hn::LoadU(d, from + i + kVector);
       are_numbers = hn::And(are_numbers, hn::Eq(a, a));
       more = hn::And(more, hn::Eq(b, b));
     }
-    for (; i < count; i += kStep) {
+    for (; i < count; i += kVector) {
       const V a =
-          hn::LoadN(d, from + i, static_cast<size_t>(HWY_MIN(count - i, kStep)));
+          hn::LoadN(d, from + i, static_cast<size_t>(HWY_MIN(count - i, kVector)));
       are_numbers = hn::And(are_numbers, hn::Eq(a, a));
     }
     return hn::AllTrue(d, hn::And(are_numbers, more));
@@ -154,7 +160,7 @@ struct NumberOrder : PlainBest<T, D> {
   static HWY_INLINE void Look(V a, V b, Doubts& doubts) {
     doubts.is_nan = hn::Or(doubts.is_nan, hn::IsEitherNaN(a, b));
   }
-  static HWY_INLINE bool Holds(const Best&, const Doubts& doubts) {
+  static HWY_INLINE bool Holds(const Doubts& doubts) {
     return hn::AllFalse(D(), doubts.is_nan);
   }
 };
@@ -167,7 +173,6 @@ struct HalfBits {
   using DI = hn::RebindToSigned<D>;
   using K = hn::Vec<DI>;
   using Bits = hn::TFromD<D>;
-  using Key = hn::TFromD<DI>;
 
   explicit HalfBits(ElementType type)
       : infinity(type == ElementType::kFloat16 ? kHalfInfinity<Float16>
@@ -183,8 +188,7 @@ struct HalfBits {
 // The key of −0 is that of 0, and all NaNs have the greatest: "greater" is false for
 // equals and for a NaN after another, and the first stays.
 template <class D>
-struct CarefulHalfOrder : HalfBits<D> {
-  static constexpr bool kAssumes = false;
+struct CarefulHalfOrder : HalfBits<D>, NoAssumption {
   using typename HalfBits<D>::V;
   using typename HalfBits<D>::DI;
   using typename HalfBits<D>::K;
@@ -224,13 +228,13 @@ struct CarefulHalfOrder : HalfBits<D> {
 // Halves of which none is a NaN or −0. Their keys hold all there is, so equals have the
 // same bits, as with integers.
 template <class D>
-struct PlainHalfOrder : HalfBits<D> {
+struct PlainHalfOrder : HalfBits<D>, NoAssumption {
   static constexpr bool kAssumes = true;
+  static constexpr bool kLooksFirst = true;
   using typename HalfBits<D>::V;
   using typename HalfBits<D>::DI;
   using typename HalfBits<D>::K;
   using typename HalfBits<D>::Bits;
-  using typename HalfBits<D>::Key;
 
   struct Best {
     K key;
@@ -264,7 +268,7 @@ struct PlainHalfOrder : HalfBits<D> {
   template <class T>
   HWY_INLINE bool AssumptionHolds(const T* elements, int64_t count) const {
     const hn::ScalableTag<uint16_t> d;
-    constexpr int64_t kStep = static_cast<int64_t>(hn::MaxLanes(decltype(d)()));
+    constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(decltype(d)()));
     const auto from = reinterpret_cast<const uint16_t*>(elements);
     const auto sign = hn::Set(d, uint16_t{0x8000});
     auto greatest = hn::Zero(d);  // magnitude
@@ -274,35 +278,10 @@ struct PlainHalfOrder : HalfBits<D> {
       least = hn::Min(least, hn::Xor(sign, bits));
     };
     int64_t i = 0;
-    for (; i + kStep <= count; i += kStep) look(hn::LoadU(d, from + i));
+    for (; i + kVector <= count; i += kVector) look(hn::LoadU(d, from + i));
     look(hn::LoadN(d, from + i, static_cast<size_t>(count - i)));
     return hn::AllTrue(d, hn::Le(greatest, hn::Set(d, this->infinity))) &&
            hn::AllFalse(d, hn::Eq(least, hn::Zero(d)));
-  }
-
-  // Keys of negative NaNs are below that of −infinity, those of the others above that
-  // of infinity, so that one of them is the best. The key of −0 is −1: as an unsigned
-  // number it is the greatest.
-  struct Doubts {
-    K least;
-    V greatest;  // unsigned
-  };
-  static HWY_INLINE Doubts NoDoubts() { return {hn::Zero(DI()), hn::Zero(D())}; }
-  static HWY_INLINE void Look(V a, V b, Doubts& doubts) {
-    const K key_a = Of(a).key;
-    const K key_b = Of(b).key;
-    doubts.least = hn::Min(doubts.least, hn::Min(key_a, key_b));
-    doubts.greatest = hn::Max(
-        doubts.greatest, hn::Max(hn::BitCast(D(), key_a), hn::BitCast(D(), key_b)));
-  }
-  HWY_INLINE bool Holds(const Best& best, const Doubts& doubts) const {
-    const DI di;
-    const auto infinity = static_cast<Key>(this->infinity);
-    const auto lowest = static_cast<Key>(-1 - infinity);
-    return hn::AllTrue(di, hn::And(hn::Le(best.key, hn::Set(di, infinity)),
-                                   hn::Ge(doubts.least, hn::Set(di, lowest)))) &&
-           hn::AllTrue(D(),
-                       hn::Ne(doubts.greatest, hn::Set(D(), static_cast<Bits>(-1))));
   }
 
  private:

@@ -15,15 +15,15 @@ namespace HWY_NAMESPACE {
 template <class T>
 Kernel FindMaxOf(const KernelRequest& request) {
   if (request.tap_type == TapType::kNone) {
-    return Forward<MaxForward<T, NoTap>>(request.walk);
+    return Forward<MaxForward<T, Keep::kNoTaps>>(request.walk);
   }
   if constexpr (sizeof(T) >= 4) {
-    return Forward<MaxForward<T, AnyTap>>(request.walk);
+    return Forward<MaxForward<T, Keep::kAnyTaps>>(request.walk);
   } else {
     using Signed = std::conditional_t<std::is_same_v<T, uint8_t>, int8_t, T>;
     return request.tap_type == TapType::kUint8
-               ? Forward<MaxForward<Signed, uint8_t>>(request.walk)
-               : Forward<MaxForward<Signed, int32_t>>(request.walk);
+               ? Forward<MaxForward<Signed, Keep::kSmallTaps>>(request.walk)
+               : Forward<MaxForward<Signed, Keep::kAnyTaps>>(request.walk);
   }
 }
 

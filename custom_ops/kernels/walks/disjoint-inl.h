@@ -32,15 +32,18 @@ struct DisjointWalk {
     const Span sh = plan.axes[1].span(h);
     const Range own_d = plan.axes[0].Owned(d);
     const Range own_h = plan.axes[1].Owned(h);
+    const Axis& columns = plan.axes[2];
     for (int64_t id = own_d.begin; id < own_d.end; ++id) {
       for (int64_t ih = own_h.begin; ih < own_h.end; ++ih) {
         const bool row_is_read = Contains(sd, id) && Contains(sh, ih);
+        Span sw = columns.span(row.begin);
+        int64_t iw = columns.Owned(row.begin).begin;
         for (int64_t w = row.begin; w < row.end; ++w) {
-          const Span sw = plan.axes[2].span(w);
-          const Window window = {0, tap_share.Of(sd, sh, sw), 0};
-          const Range own_w = plan.axes[2].Owned(w);
+          const bool is_last = w + 1 == columns.out();
+          const Span next = is_last ? Span{columns.in(), 0, 0, 0} : columns.span(w + 1);
+          const Window window = {0, R::kAverages ? tap_share.Of(sd, sh, sw) : 0.0, 0};
           const int64_t out = view.out.At(d, h, w);
-          for (int64_t iw = own_w.begin; iw < own_w.end; ++iw) {
+          for (; iw < next.first; ++iw) {
             const bool is_read = row_is_read && Contains(sw, iw);
             const int64_t tap =
                 TapIndex(plan, sd.first_tap + id - sd.first,
@@ -53,6 +56,7 @@ struct DisjointWalk {
                                        out + lane);
                 });
           }
+          sw = next;
         }
       }
     }
@@ -65,11 +69,11 @@ struct DisjointWalk {
   template <int kVectors, class R, class Lanes>
   static HWY_INLINE void Write(const R& reducer, Lanes lanes, const Window& window,
                                bool is_read, int64_t tap, int64_t in, int64_t out) {
-    constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
+    constexpr int64_t kVector = static_cast<int64_t>(R::kLanes);
     KP_UNROLL for (int v = 0; v < kVectors; ++v) {
-      typename R::State state = reducer.Begin(lanes, window, in + v * kStep, 0);
-      if (is_read) reducer.Add(lanes, window, out + v * kStep, tap, state);
-      reducer.Finish(lanes, window, in + v * kStep, state);
+      typename R::State state = reducer.Begin(lanes, window, in + v * kVector, 0);
+      if (is_read) reducer.Add(lanes, window, out + v * kVector, tap, state);
+      reducer.Finish(lanes, window, in + v * kVector, state);
     }
   }
 };

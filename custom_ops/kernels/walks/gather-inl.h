@@ -52,11 +52,11 @@ struct GatherWalk {
   static HWY_INLINE void Gather(const R& reducer, Lanes lanes, TapShare& tap_share,
                                 BoxReaders::List rows, BoxReaders::List columns,
                                 int64_t in, int64_t lane) {
-    constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
+    constexpr int64_t kVector = static_cast<int64_t>(R::kLanes);
     typename R::State states[kVectors];
     Window window = {0, 0.0, 0};
     KP_UNROLL for (int v = 0; v < kVectors; ++v) {
-      states[v] = reducer.Begin(lanes, window, in + v * kStep, 0);
+      states[v] = reducer.Begin(lanes, window, in + v * kVector, 0);
     }
     for (const Reader* row = rows.first; row != rows.first + rows.count; ++row) {
       for (const Reader* column = columns.first;
@@ -66,13 +66,13 @@ struct GatherWalk {
         }
         const int64_t out = row->out + column->out + lane;
         KP_UNROLL for (int v = 0; v < kVectors; ++v) {
-          reducer.Add(lanes, window, out + v * kStep, row->tap + column->tap,
+          reducer.Add(lanes, window, out + v * kVector, row->tap + column->tap,
                       states[v]);
         }
       }
     }
     KP_UNROLL for (int v = 0; v < kVectors; ++v) {
-      reducer.Finish(lanes, window, in + v * kStep, states[v]);
+      reducer.Finish(lanes, window, in + v * kVector, states[v]);
     }
   }
 };

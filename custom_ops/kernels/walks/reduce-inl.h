@@ -21,7 +21,7 @@ namespace HWY_NAMESPACE {
 template <class R>
 class ReduceBox {
   static constexpr int kTogether = R::kVectors;
-  static constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
+  static constexpr int64_t kVector = static_cast<int64_t>(R::kLanes);
 
  public:
   HWY_INLINE ReduceBox(const Plan& plan, const Operands& operands, const TileView& view,
@@ -31,7 +31,7 @@ class ReduceBox {
         columns_(box.axes[2]),
         windows_(plan, view.in, columns_),
         is_narrow_(kTogether > 1 &&
-                   view.lane_end - view.lane_begin <= kTogether / 2 * kStep),
+                   view.lane_end - view.lane_begin <= kTogether / 2 * kVector),
         // Where windows move by one position, the row below is the next that memory
         // brings.
         ahead_(plan.axes[1].stride() == 1 && plan.axes[2].stride() == 1 &&
@@ -43,36 +43,25 @@ class ReduceBox {
   HWY_INLINE void Row(int64_t d, int64_t h) {
     const R reducer(operands_);  // a copy that no store may change
     windows_.StartRow(d, h);
-    WindowAt some[RowWindows::kSome];
-    int64_t w = columns_.begin;
-    int64_t out = view_.out.At(d, h, w);
-    int64_t index = view_.index.At(d, h, w);
-    while (w < columns_.end) {
-      const int64_t count = windows_.Describe(w, columns_.end, some);
-      int64_t i = 0;
-      while (i < count) {
-        const WindowAt& at = some[i];
-        if (ahead_ > 0) FetchLanes(reducer, view_, at.in + ahead_);
+    int64_t out = view_.out.At(d, h, columns_.begin);
+    int64_t index = view_.index.At(d, h, columns_.begin);
+    for (int64_t w = columns_.begin; w < columns_.end;) {
+      WindowRun run = windows_.From(w);
+      w += run.count;
+      while (run.count > 0) {
+        if (ahead_ > 0) FetchLanes(reducer, view_, run.in + ahead_);
         int64_t done = 1;
-        if constexpr (kTogether > 1) {
-          if (is_narrow_ && i + kTogether <= count &&
-              windows_.AreAlike(at, some[i + kTogether - 1])) {
-            Neighbours(reducer, at, some[i + 1].in - at.in, out, index);
-            done = kTogether;
-          } else if (is_narrow_ && i > 0 && i + kTogether > count &&
-                     w + count < columns_.end) {
-            break;  // together with those that are described next
-          } else {
-            OneWindow(reducer, at, out, index);
-          }
+        if (kTogether > 1 && is_narrow_ && run.count >= kTogether) {
+          Neighbours(reducer, run, out, index);
+          done = kTogether;
         } else {
-          OneWindow(reducer, at, out, index);
+          OneWindow(reducer, run, out, index);
         }
-        i += done;
+        run.count -= done;
+        run.in += done * run.apart;
         out += done * view_.out.stride[2];
         index += done * view_.index.stride[2];
       }
-      w += i;
     }
   }
 
@@ -84,42 +73,42 @@ class ReduceBox {
     int64_t index;
   };
 
-  HWY_INLINE void OneWindow(const R& reducer, const WindowAt& at, int64_t out,
+  HWY_INLINE void OneWindow(const R& reducer, const WindowRun& at, int64_t out,
                             int64_t index) const {
     const int64_t end = view_.lane_end;
     const AllLanes all = {view_.streams};
     int64_t lane = view_.lane_begin;
     if constexpr (kTogether > 1) {
-      for (; lane + kTogether * kStep <= end; lane += kTogether * kStep) {
+      for (; lane + kTogether * kVector <= end; lane += kTogether * kVector) {
         Reduce<kTogether>(reducer, all, at, lane, out, index,
-                          {kStep, kStep, kStep * view_.index_step});
+                          {kVector, kVector, kVector * view_.index_step});
       }
     }
-    for (; lane + kStep <= end; lane += kStep) {
+    for (; lane + kVector <= end; lane += kVector) {
       Reduce<1>(reducer, all, at, lane, out, index, {});
     }
     if (lane == end) return;
-    if (end - view_.lane_begin >= kStep) {
-      Reduce<1>(reducer, AllLanes(), at, end - kStep, out, index, {});
+    if (end - view_.lane_begin >= kVector) {
+      Reduce<1>(reducer, AllLanes(), at, end - kVector, out, index, {});
     } else {
       Reduce<1>(reducer, FirstLanes{static_cast<size_t>(end - lane)}, at, lane, out,
                 index, {});
     }
   }
 
-  HWY_INLINE void Neighbours(const R& reducer, const WindowAt& at, int64_t in_apart,
-                             int64_t out, int64_t index) const {
-    const Apart apart = {in_apart, view_.out.stride[2], view_.index.stride[2]};
+  HWY_INLINE void Neighbours(const R& reducer, const WindowRun& at, int64_t out,
+                             int64_t index) const {
+    const Apart apart = {at.apart, view_.out.stride[2], view_.index.stride[2]};
     const int64_t end = view_.lane_end;
     int64_t lane = view_.lane_begin;
-    if (end - lane < kStep) {
+    if (end - lane < kVector) {
       const FirstLanes first = {static_cast<size_t>(end - lane)};
       return Reduce<kTogether>(reducer, first, at, lane, out, index, apart);
     }
     AllLanes all = {view_.streams};
-    for (; lane < end; lane += kStep) {
-      if (lane + kStep > end) {  // steps back over lanes that are done
-        lane = end - kStep;
+    for (; lane < end; lane += kVector) {
+      if (lane + kVector > end) {  // steps back over lanes that are done
+        lane = end - kVector;
         all = {};
       }
       Reduce<kTogether>(reducer, all, at, lane, out, index, apart);
@@ -127,7 +116,7 @@ class ReduceBox {
   }
 
   template <int kCount, class Lanes>
-  HWY_INLINE void Reduce(const R& reducer, Lanes lanes, const WindowAt& at,
+  HWY_INLINE void Reduce(const R& reducer, Lanes lanes, const WindowRun& at,
                          int64_t lane, int64_t out, int64_t index, Apart apart) const {
     const Window window = {at.taps->first_number(), at.share, view_.index_step};
     const int64_t in = at.in + lane;
@@ -152,7 +141,7 @@ class ReduceBox {
     } else {
       Pass<0>(reducer, lanes, window, *at.taps, in, states[0]);
     }
-    if constexpr (kHasFallback<R>) {
+    if constexpr (kHasFallback<R> && !R::kLooksFirst) {
       bool holds = true;
       KP_UNROLL for (int v = 0; v < kCount; ++v) {
         holds &= reducer.Holds(lanes, states[v], doubts);
@@ -175,7 +164,7 @@ class ReduceBox {
                                  Window window, TapTable& taps, int64_t in, int64_t out,
                                  int64_t index) {
     using Fallback = typename R::Fallback;
-    if constexpr (kHasFallback<R>) {
+    if constexpr (!std::is_void_v<Fallback>) {
       const Fallback reducer(operands);
       typename Fallback::State state = reducer.Begin(lanes, window, out, index);
       Pass<0>(reducer, lanes, window, taps, in, state);
@@ -219,9 +208,14 @@ class ReduceBox {
 struct ReduceWalk {
   template <class R>
   static void WalkBox(const Plan& plan, const Operands& operands, const TileView& view,
-                      const Box& box, void*) {
-    if (plan.max_taps() >= 16) {  // which lie far apart
-      Touch(R(operands), view, view.in, InputsOf(plan, box));
+                      const Box& box, void* scratch) {
+    const R reducer(operands);
+    if constexpr (R::kLooksFirst) {
+      if (!AssumptionHolds(plan, reducer, view, box)) {
+        return WalkBox<typename R::Fallback>(plan, operands, view, box, scratch);
+      }
+    } else if (plan.max_taps() >= 16) {  // which lie far apart
+      Touch(reducer, view, view.in, InputsOf(plan, box));
     }
     ReduceBox<R> outputs(plan, operands, view, box);
     ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR { outputs.Row(d, h); });

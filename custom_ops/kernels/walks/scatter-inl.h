@@ -2,16 +2,16 @@
 // gradient at the tap that won. One addition per output, however many taps windows
 // have. Included once per instruction set.
 //
-// Sums are collected in scratch memory, which holds whatever the windows of a block
+// Sums are collected in scratch memory, which holds whatever the windows of a box
 // reach, also beyond the input; so additions need no bounds. They happen in the order
 // of the outputs, as GatherWalk's do, and give the same bits. A reducer that can be
 // used here offers
-//   Lane                              the type of the sums
-//   LoadGradients(lanes, far, room)           where the gradients of one vector of
-//   outputs lie:
-//                                     in `room` if they had to be converted
-//   TapOf(far)                        the tap of one output
-//   StoreSums(lanes, from, near)           stores one vector of sums
+//   Lane                                 the type of the sums
+//   LoadGradients(lanes, tap_at, room)   where the gradients of one vector of outputs
+//                                        lie: in `room` if they had to be converted
+//   TapsAreBelow(lanes, tap_at, taps)    whether all of the vector's taps are
+//   TapOf(tap_at)                        the tap of one output
+//   StoreSums(lanes, from, result_at)    stores one vector of sums
 #if defined(KERAS_POOLING_KERNELS_WALKS_SCATTER_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef KERAS_POOLING_KERNELS_WALKS_SCATTER_INL_H_
 #undef KERAS_POOLING_KERNELS_WALKS_SCATTER_INL_H_
@@ -21,13 +21,14 @@
 
 #include <cstring>
 
+#include "kernels/walks/sliding_rows.h"
 #include "kernels/walks/walk-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
 namespace HWY_NAMESPACE {
 
-// Where along one axis the windows of a block reach. Their taps are neighbours.
+// Where along one axis the windows reach that read a box. Their taps are neighbours.
 class Reach {
  public:
   HWY_INLINE Reach(const Axis& axis, Range inputs)
@@ -40,15 +41,15 @@ class Reach {
 
   // Windows of one size count as whole wherever they lie.
   HWY_INLINE int64_t Start(int64_t o) const {
-    const Span& span = axis_.span(o);
+    const Span span = axis_.span(o);
     return axis_.stride() > 0 ? span.first - span.first_tap : span.first;
   }
   HWY_INLINE int64_t Taps(int64_t o) const {
     return axis_.stride() > 0 ? axis_.max_taps() : axis_.span(o).count;
   }
   HWY_INLINE Range outputs() const { return outputs_; }
-  HWY_INLINE int64_t begin() const { return reached_.begin; }
-  HWY_INLINE int64_t size() const { return reached_.end - reached_.begin; }
+  HWY_INLINE Range reached() const { return reached_; }
+  HWY_INLINE int64_t size() const { return reached_.size(); }
 
  private:
   const Axis& axis_;
@@ -57,11 +58,12 @@ class Reach {
 };
 
 // The sums of a box of inputs and of what its windows reach beyond. Where windows are
-// not deep, only of those rows that the next windows reach: rows before them are done.
+// not deep, only of those rows that the next windows reach: rows before them are stored
+// and let go.
 template <class R>
 class Sums {
   using Lane = typename R::Lane;
-  static constexpr int64_t kStep = static_cast<int64_t>(R::kLanes);
+  static constexpr int64_t kVector = static_cast<int64_t>(R::kLanes);
 
  public:
   static HWY_INLINE int64_t Bytes(const Plan& plan, const Box& box, int64_t lanes) {
@@ -79,16 +81,17 @@ class Sums {
                Reach(plan.axes[2], box.axes[2])},
         depths_(box.axes[0]),
         rows_(box.axes[1]),
-        kept_(RowsKept(plan, reach_[0], reach_[1], lanes)),
-        kept_from_(reach_[1].begin()),
-        first_(kept_from_),
+        next_stored_(reach_[1].reached().begin),
         taps_(plan.max_taps()),
         table_(static_cast<int32_t*>(scratch)),
-        sums_(reinterpret_cast<Lane*>(static_cast<char*>(scratch) + TableBytes(plan))) {
-    side_ = {0, {0, 0, lanes}};
-    side_.stride[1] = reach_[2].size() * side_.stride[2];
-    side_.stride[0] = kept_ * side_.stride[1];
-    KeepFrom(kept_from_, 0);
+        sums_(reinterpret_cast<Lane*>(static_cast<char*>(scratch) + TableBytes(plan))),
+        held_(reach_[0].size(), reach_[1].reached(),
+              RowsKept(plan, reach_[0], reach_[1], lanes),
+              reach_[2].size() * lanes * static_cast<int64_t>(sizeof(Lane)), sums_) {
+    strides_ = {0, {0, 0, lanes}};
+    strides_.stride[1] = reach_[2].size() * strides_.stride[2];
+    strides_.stride[0] = held_.count() * strides_.stride[1];
+    FindBase();
   }
 
   HWY_INLINE Range outputs(int i) const { return reach_[i].outputs(); }
@@ -96,28 +99,28 @@ class Sums {
   // The sum of a position, of the first tap of a row's windows were they at column 0,
   // and how far from there window w's is.
   HWY_INLINE Lane* Of(int64_t d, int64_t h, int64_t w) const {
-    return sums_ + side_.At(d, h, w);
+    return sums_ + strides_.At(d, h, w);
   }
   HWY_INLINE Lane* RowAt(int64_t d, int64_t h) const {
     return Of(reach_[0].Start(d), reach_[1].Start(h), 0);
   }
   HWY_INLINE int64_t ColumnAt(int64_t w) const {
-    return reach_[2].Start(w) * side_.stride[2];
+    return reach_[2].Start(w) * strides_.stride[2];
   }
 
-  // Calls add(d, h) for every row of outputs, and take(d, h) for every row of the box
+  // Calls add(d, h) for every row of outputs, and store(d, h) for every row of the box
   // when its sums are done.
-  template <class Add, class StoreSums>
-  HWY_INLINE void Run(const Add& add, const StoreSums& take) {
+  template <class Add, class Store>
+  HWY_INLINE void Run(const Add& add, const Store& store) {
     const Box outputs = {{reach_[0].outputs(), reach_[1].outputs(), {}}};
     ForRows(outputs, [&](int64_t d, int64_t h) HWY_ATTR {
-      if (kept_ < reach_[1].size()) {
-        TakeBefore(reach_[1].Start(h), take);
-        if (reach_[1].Start(h) + reach_[1].Taps(h) > kept_end()) MakeRoom();
+      if (!held_.hold_all()) {
+        StoreBefore(reach_[1].Start(h), store);
+        if (reach_[1].Start(h) + reach_[1].Taps(h) > held_.held().end) Slide();
       }
       add(d, h);
     });
-    TakeBefore(rows_.end, take);
+    StoreBefore(rows_.end, store);
   }
 
   // From now on windows have so many taps. The table says where each of them lies, from
@@ -130,19 +133,20 @@ class Sums {
   }
 
   // Adds what `lanes` outputs give, from `out` on, to the sums around `at`, which are
-  // `step` apart from lane to lane. `is_whole`: every tap has its place in the table.
+  // `apart` from lane to lane. `is_whole`: every tap has its place in the table.
   HWY_INLINE void Add(const R& reducer, bool is_whole, int64_t out, int64_t lanes,
-                      int64_t step, Lane* at) const {
+                      int64_t apart, Lane* at) const {
     int64_t lane = 0;
     if (is_whole) {
-      for (; lane + kStep <= lanes; lane += kStep) {
-        AddVector<true>(reducer, AllLanes(), kStep, out + lane, step, at + lane * step);
+      for (; lane + kVector <= lanes; lane += kVector) {
+        AddVector<true>(reducer, AllLanes(), kVector, out + lane, apart,
+                        at + lane * apart);
       }
     }
-    for (; lane < lanes; lane += kStep) {
-      const int64_t rest = HWY_MIN(lanes - lane, kStep);
+    for (; lane < lanes; lane += kVector) {
+      const int64_t rest = HWY_MIN(lanes - lane, kVector);
       AddVector<false>(reducer, FirstLanes{static_cast<size_t>(rest)}, rest, out + lane,
-                       step, at + lane * step);
+                       apart, at + lane * apart);
     }
   }
 
@@ -157,7 +161,7 @@ class Sums {
       for (int64_t h = 0; h < height; ++h) {
         for (int64_t w = 0; w < width; ++w) {
           table_[TapIndex(plan_, d, h, w)] = static_cast<int32_t>(
-              d * side_.stride[0] + h * side_.stride[1] + w * side_.stride[2]);
+              d * strides_.stride[0] + h * strides_.stride[1] + w * strides_.stride[2]);
         }
       }
     }
@@ -172,34 +176,24 @@ class Sums {
                                      : rows.size();
   }
 
-  HWY_INLINE int64_t kept_end() const { return kept_from_ + kept_; }
-
-  // Of the rows that are kept now, `count` from `row` on stay.
-  HWY_INLINE void KeepFrom(int64_t row, int64_t count) {
-    const int64_t depths = reach_[0].size();
-    const int64_t stay = count * side_.stride[1];
-    for (int64_t d = 0; d < depths; ++d) {
-      Lane* const to = sums_ + d * side_.stride[0];
-      std::memmove(to, to + (row - kept_from_) * side_.stride[1],
-                   static_cast<size_t>(stay) * sizeof(Lane));
-      std::memset(to + stay, 0,
-                  static_cast<size_t>(side_.stride[0] - stay) * sizeof(Lane));
-    }
-    kept_from_ = row;
-    side_.base = 0;
-    side_.base = -side_.At(reach_[0].begin(), row, reach_[2].begin());
+  // Offsets lead to the rows that are held.
+  HWY_INLINE void FindBase() {
+    strides_.base = 0;
+    strides_.base = -strides_.At(reach_[0].reached().begin, held_.held().begin,
+                                 reach_[2].reached().begin);
   }
 
-  HWY_INLINE void MakeRoom() {
-    KeepFrom(first_, HWY_MAX(kept_end() - first_, int64_t{0}));
+  HWY_INLINE void Slide() {
+    held_.SlideTo(next_stored_);
+    FindBase();
   }
 
-  template <class StoreSums>
-  HWY_INLINE void TakeBefore(int64_t row, const StoreSums& take) {
-    for (; first_ < row; ++first_) {
-      if (first_ >= kept_end()) MakeRoom();
-      if (first_ < rows_.begin || first_ >= rows_.end) continue;
-      for (int64_t d = depths_.begin; d < depths_.end; ++d) take(d, first_);
+  template <class Store>
+  HWY_INLINE void StoreBefore(int64_t row, const Store& store) {
+    for (; next_stored_ < row; ++next_stored_) {
+      if (next_stored_ >= held_.held().end) Slide();
+      if (next_stored_ < rows_.begin || next_stored_ >= rows_.end) continue;
+      for (int64_t d = depths_.begin; d < depths_.end; ++d) store(d, next_stored_);
     }
   }
 
@@ -213,25 +207,25 @@ class Sums {
 
   template <bool kWhole, class Which>
   HWY_INLINE void AddVector(const R& reducer, Which which, int64_t lanes, int64_t out,
-                            int64_t step, Lane* at) const {
+                            int64_t apart, Lane* at) const {
     HWY_ALIGN Lane room[R::kLanes];
     const Lane* const given = reducer.LoadGradients(which, out, room);
     const int32_t* const table = table_;
     if (kWhole && HWY_LIKELY(reducer.TapsAreBelow(which, out, taps_))) {
-      if (HWY_LIKELY(step == 1)) {
+      if (HWY_LIKELY(apart == 1)) {
         for (int64_t i = 0; i < lanes; ++i) {
           at[table[reducer.TapOf(out + i)] + i] += given[i];
         }
       } else {
         for (int64_t i = 0; i < lanes; ++i) {
-          at[table[reducer.TapOf(out + i)] + i * step] += given[i];
+          at[table[reducer.TapOf(out + i)] + i * apart] += given[i];
         }
       }
       return;
     }
     for (int64_t i = 0; i < lanes; ++i) {
       const int64_t tap = reducer.TapOf(out + i);
-      if (tap < taps_ && table[tap] >= 0) at[table[tap] + i * step] += given[i];
+      if (tap < taps_ && table[tap] >= 0) at[table[tap] + i * apart] += given[i];
     }
   }
 
@@ -239,15 +233,14 @@ class Sums {
   Reach reach_[kMaxRank];
   Range depths_;  // of the box
   Range rows_;
-  int64_t kept_;
-  int64_t kept_from_;
-  int64_t first_;  // row that is not done
-  Strides side_;
+  int64_t next_stored_;  // the first row that is not done
+  Strides strides_;
   int64_t taps_;
   int64_t shape_[kMaxRank] = {0, 0, 0};
   bool is_whole_ = false;
   int32_t* table_;
   Lane* sums_;
+  SlidingRows held_;
 };
 
 // Windows that are not deep leave every depth to itself.
@@ -293,7 +286,7 @@ struct ScatterWalk {
           sums.Add(own, is_whole, out, lanes, 1, row + sums.ColumnAt(w));
         }
       };
-      const auto take = [&](int64_t d, int64_t h) HWY_ATTR {
+      const auto store = [&](int64_t d, int64_t h) HWY_ATTR {
         for (int64_t w = part.axes[2].begin; w < part.axes[2].end; ++w) {
           const auto* const from = sums.Of(d, h, w) - view.lane_begin;
           const int64_t in = view.in.At(d, h, w);
@@ -303,7 +296,7 @@ struct ScatterWalk {
                                  });
         }
       };
-      sums.Run(add, take);
+      sums.Run(add, store);
     });
   }
 
@@ -331,14 +324,14 @@ struct ColumnScatterWalk {
                  plan.axes[2].stride(),
                  sums.RowAt(d, h) + sums.ColumnAt(columns.begin));
       };
-      const auto take = [&](int64_t d, int64_t h) HWY_ATTR {
+      const auto store = [&](int64_t d, int64_t h) HWY_ATTR {
         const auto* const from = sums.Of(d, h, 0);
         ForLanes<R::kLanes, 1>(
             part.axes[2].begin, part.axes[2].end, AllLanes(),
             [&](auto, auto lanes, int64_t w)
                 HWY_ATTR { reducer.StoreSums(lanes, from + w, view.in.At(d, h, w)); });
       };
-      sums.Run(add, take);
+      sums.Run(add, store);
     });
   }
 };

@@ -399,16 +399,12 @@ struct SeparableWalk {
   static void WalkBox(const Plan& plan, const Operands& operands, const TileView& view,
                       const Box& box, void* scratch) {
     const R reducer(operands);
-    const Box inputs = InputsOf(plan, box);
     if constexpr (kHasFallback<R>) {
-      // To look brings the input into the cache.
-      bool holds = true;
-      ForPieces(view, view.in, inputs, [&](int64_t from, int64_t length) HWY_ATTR {
-        holds &= reducer.AssumptionHolds(from, length);
-      });
-      if (!holds) return ReduceWalk::WalkBox<R>(plan, operands, view, box, scratch);
+      if (!AssumptionHolds(plan, reducer, view, box)) {
+        return ReduceWalk::WalkBox<R>(plan, operands, view, box, scratch);
+      }
     } else {
-      Touch(reducer, view, view.in, inputs);
+      Touch(reducer, view, view.in, InputsOf(plan, box));
     }
     const Passes passes(plan, box, SeparableBox<R>::kSizes,
                         view.lane_end - view.lane_begin, scratch);

@@ -31,19 +31,19 @@ struct Window {
 // steps back over lanes that are done, or where there are too few, is masked.
 template <size_t kLanes, int kVectors, class Visit>
 HWY_INLINE void ForLanes(int64_t begin, int64_t end, AllLanes all, const Visit& visit) {
-  constexpr int64_t kStep = static_cast<int64_t>(kLanes);
+  constexpr int64_t kVector = static_cast<int64_t>(kLanes);
   int64_t lane = begin;
   if constexpr (kVectors > 1) {
-    for (; lane + kVectors * kStep <= end; lane += kVectors * kStep) {
+    for (; lane + kVectors * kVector <= end; lane += kVectors * kVector) {
       visit(std::integral_constant<int, kVectors>(), all, lane);
     }
   }
-  for (; lane + kStep <= end; lane += kStep) {
+  for (; lane + kVector <= end; lane += kVector) {
     visit(std::integral_constant<int, 1>(), all, lane);
   }
   if (lane == end) return;
-  if (end - begin >= kStep) {
-    visit(std::integral_constant<int, 1>(), AllLanes(), end - kStep);
+  if (end - begin >= kVector) {
+    visit(std::integral_constant<int, 1>(), AllLanes(), end - kVector);
   } else {
     visit(std::integral_constant<int, 1>(), FirstLanes{static_cast<size_t>(end - lane)},
           lane);
@@ -82,6 +82,18 @@ HWY_INLINE Box InputsOf(const Plan& plan, const Box& outputs) {
     in.axes[i] = plan.axes[i].InputsOf(outputs.axes[i]);
   }
   return in;
+}
+
+// Whether what the reducer assumes holds for the input of the outputs `box`. To look
+// brings the input into the cache.
+template <class R>
+HWY_INLINE bool AssumptionHolds(const Plan& plan, const R& reducer,
+                                const TileView& view, const Box& box) {
+  bool holds = true;
+  ForPieces(view, view.in, InputsOf(plan, box),
+            [&](int64_t from, int64_t length)
+                HWY_ATTR { holds &= reducer.AssumptionHolds(from, length); });
+  return holds;
 }
 
 // Reads a box to bring it into the cache.

@@ -67,28 +67,13 @@ void RowWindows::StartRow(int64_t d, int64_t h) {
   row_ = in_.At(d_.first, h_.first, 0);
 }
 
-int64_t RowWindows::Describe(int64_t w, int64_t end, WindowAt* to) {
-  const int64_t most = std::min(end - w, kSome);
-  bool is_cut_used = false;
-  for (int64_t i = 0; i < most;) {
-    const Span span = columns_.span(w + i);
-    TapTable* taps = &whole_taps_;
-    if (span.count != columns_.max_taps()) {
-      taps = &cut_taps_;
-      if (is_cut_used && !taps->Is(d_, h_, span)) return i;
-      is_cut_used = true;
-    }
-    taps->Use(plan_, in_, d_, h_, span);
-    const double share = share_.Of(d_, h_, span);
-    int64_t in = row_ + span.first * in_.stride[2];
-    to[i++] = {in, share, taps};
-    if (w + i <= whole_.begin) continue;
-    for (; i < most && w + i < whole_.end; ++i) {
-      in += columns_.stride() * in_.stride[2];
-      to[i] = {in, share, taps};
-    }
-  }
-  return most;
+WindowRun RowWindows::From(int64_t w) {
+  const Span span = columns_.span(w);
+  TapTable& taps = span.count == columns_.max_taps() ? whole_taps_ : cut_taps_;
+  taps.Use(plan_, in_, d_, h_, span);
+  const int64_t count = w >= whole_.begin && w < whole_.end ? whole_.end - w : 1;
+  return {count, row_ + span.first * in_.stride[2], columns_.stride() * in_.stride[2],
+          share_.Of(d_, h_, span), &taps};
 }
 
 int64_t BoxReaders::Bytes(const Plan& plan, const Box& box) {

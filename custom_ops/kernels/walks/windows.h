@@ -88,32 +88,26 @@ class TapTable {
   int64_t numbers_[kMost];
 };
 
-// A window of a row: where its first tap lies, what an average gives each tap, and
-// where its taps lie from there.
-struct WindowAt {
+// Neighbouring windows of a row that are alike, `apart` from each other: where the
+// first one's taps begin, what an average gives each tap, and where taps lie from
+// there.
+struct WindowRun {
+  int64_t count;
   int64_t in;
+  int64_t apart;
   double share;
   TapTable* taps;
 };
 
-// The windows of one row of outputs after the other, some at a time.
+// The windows of one row of outputs after the other.
 class RowWindows {
  public:
-  static constexpr int64_t kSome = 64;
-
-  // `columns`: of all rows that will be asked for.
+  // `columns`: of all rows.
   RowWindows(const Plan& plan, const Strides& in, Range columns);
 
   void StartRow(int64_t d, int64_t h);
-  // Describes windows w, w + 1, … of the row, all before `end`; returns how many, at
-  // least one. They share tables: what is described next may change those.
-  int64_t Describe(int64_t w, int64_t end, WindowAt* to);
-
-  // Whether such windows are neighbours that have all their taps, at equal distances.
-  bool AreAlike(const WindowAt& first, const WindowAt& last) const {
-    return first.taps == &whole_taps_ && last.taps == &whole_taps_ &&
-           columns_.is_uniform();
-  }
+  // Windows w, w + 1, … Their table may serve the next ones.
+  WindowRun From(int64_t w);
 
  private:
   const Plan& plan_;
