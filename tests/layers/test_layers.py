@@ -150,6 +150,24 @@ def test_config_round_trip(cls, make):
     assert_same_outputs(revived(example(cls)), layer(example(cls)))
 
 
+def function_of(cls):
+    family = cls if cls.rank is None else cls.__mro__[1]
+    return getattr(kp.ops, re.sub("(?<!^)(?=[A-Z])", "_", family.__name__).lower())
+
+
+@by_class
+@pytest.mark.parametrize("make", [with_few_arguments, with_every_argument])
+def test_a_layer_gives_what_its_function_gives(cls, make):
+    config = make(cls).get_config()
+    if "inference" in config:
+        config["inference"] = "central"  # a function draws only if it gets a seed
+    layer = cls.from_config(config)
+    x = keras.ops.cast(example(cls), layer.compute_dtype)
+    names = arguments(function_of(cls)).keys() & config.keys() - {"seed"}
+    y = function_of(cls)(x, **{name: config[name] for name in names})
+    assert_same_outputs(layer(x), y)
+
+
 @by_class_in_keras
 def test_a_keras_config_is_accepted(cls):
     keras_class = getattr(keras.layers, cls.__name__)
@@ -287,9 +305,8 @@ def test_a_fixed_rank_documents_arguments_as_its_family_does(cls):
 
 @pytest.mark.parametrize("cls", FAMILIES)
 def test_a_layer_documents_arguments_as_its_function_does(cls):
-    snake = re.sub("(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
     ours = documented_arguments(cls)
-    theirs = documented_arguments(getattr(kp.ops, snake))
+    theirs = documented_arguments(function_of(cls))
     # A function takes the words of a draw, and given regions too.
     shared = (ours.keys() & theirs.keys()) - {"seed", "output_size"}
     assert len(shared) >= 2
