@@ -193,7 +193,7 @@ def _global_max(x: Any, axes: tuple[int, ...], data_format: str) -> Any:
         windows = SlidingWindows(sizes, sizes, (1,) * len(sizes), "valid")
         return _sliding("max", x, windows, "valid", data_format)
 
-    return _with_gradient_of(first_greatest, greatest, x)
+    return _with_gradient_of(first_greatest, greatest, x, anew=True)
 
 
 def _is_first(x: Any, y: Any, axes: tuple[int, ...]) -> Any:
@@ -207,8 +207,13 @@ def _is_first(x: Any, y: Any, axes: tuple[int, ...]) -> Any:
     return after == ops.max(ops.where(some, after, 0), axes, keepdims=True)
 
 
-def _with_gradient_of(function: Callable, value: Callable, x: Any) -> Any:
-    """`value(x)`, which `function(x)` equals too, with the gradient of `function`."""
+def _with_gradient_of(
+    function: Callable, value: Callable, x: Any, anew: bool = False
+) -> Any:
+    """`value(x)`, which `function(x)` equals too, with the gradient of `function`.
+
+    `anew` if `function(x)` is not had for nothing where its gradient is taken.
+    """
     backend = keras.config.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -228,7 +233,12 @@ def _with_gradient_of(function: Callable, value: Callable, x: Any) -> Any:
         import jax
 
         pool = jax.custom_jvp(value)
-        pool.defjvp(lambda xs, dxs: jax.jvp(function, xs, dxs))
+
+        @pool.defjvp
+        def with_slope(xs: tuple, dxs: tuple) -> tuple:
+            y, dy = jax.jvp(function, xs, dxs)
+            return value(*xs) if anew else y, dy
+
         return pool(x)
     if backend == "torch":
         import torch
