@@ -1,5 +1,5 @@
 // Bytes as a call of the C entry: an op, attributes and arrays that fit one another,
-// most of the time spoilt in a place or two. Whatever they are, the answer is a status
+// half of the time spoilt in a place or two. Whatever they are, the answer is a status
 // with a message, and shapes that are inferred are those that run.
 #include <cstdlib>
 #include <limits>
@@ -50,11 +50,15 @@ const ReductionInfo& AnyReduction(Bytes* bytes) {
   return AllReductions()[static_cast<size_t>(bytes->Below(count))];
 }
 
-// Most of the settings are possible ones.
-Setting AnySetting(Bytes* bytes) {
+// Most of the settings are possible ones for the op.
+Setting AnySetting(const Op& op, Bytes* bytes) {
   Setting setting;
   SpecAttributes& attributes = setting.attributes;
-  attributes.reduction = AnyReduction(bytes).name;
+  const ReductionInfo* info = &AnyReduction(bytes);
+  for (const ReductionInfo& each : AllReductions()) {
+    if (!IsDefined(op, *info)) info = &each;
+  }
+  attributes.reduction = info->name;
   const int64_t geometry = bytes->Below(4);
   attributes.geometry = geometry == 0   ? "adaptive"
                         : geometry == 1 ? "regions"
@@ -73,7 +77,8 @@ Setting AnySetting(Bytes* bytes) {
   const int64_t rank = 1 + bytes->Below(3);
   for (int64_t i = 0; i < rank; ++i) {
     const int64_t size = 1 + bytes->Below(rank == 1 ? 70 : rank == 2 ? 14 : 6);
-    const int64_t window = 1 + bytes->Below(bytes->OneIn(4) ? 20 : 4);
+    const int64_t most = bytes->OneIn(8) ? 20 : std::min<int64_t>(size, 5);
+    const int64_t window = 1 + bytes->Below(most);
     const int64_t dilation = bytes->OneIn(4) ? 1 + bytes->Below(4) : 1;
     setting.sizes.push_back(size);
     attributes.window.push_back(window);
@@ -90,6 +95,7 @@ Setting AnySetting(Bytes* bytes) {
   setting.rows = rows[bytes->Below(3)];
   setting.type =
       static_cast<ElementType>(bytes->Below(bytes->OneIn(3) ? kElementTypes : 4));
+  if (!IsDefined(op, *info, setting.type)) setting.type = ElementType::kFloat32;
   setting.taps = bytes->OneIn(2) ? ElementType::kInt32 : ElementType::kUint8;
   setting.integers = bytes->OneIn(2) ? ElementType::kInt32 : ElementType::kInt64;
   setting.values = static_cast<Values>(bytes->Below(4));
@@ -209,9 +215,10 @@ void Knock(Bytes* bytes) {
   const auto ops = static_cast<int64_t>(AllOps().size());
   const Op& op = AllOps()[static_cast<size_t>(bytes->Below(ops))];
   std::mt19937_64 random(bytes->Next());
-  const Setting setting = AnySetting(bytes);
+  const Setting setting = AnySetting(op, bytes);
   DoorCall call = CallMaker(setting, random, true).Make(op);
-  for (int64_t spoils = bytes->Below(4); spoils > 0; --spoils) Spoil(bytes, &call);
+  const bool is_spoilt = bytes->OneIn(2);
+  for (int64_t i = is_spoilt ? 1 + bytes->Below(3) : 0; i > 0; --i) Spoil(bytes, &call);
 
   const KerasPoolingParallel lent = {static_cast<int32_t>(bytes->Below(5)), nullptr,
                                      bytes->OneIn(32) ? nullptr : &OneByOneFromTheEnd};

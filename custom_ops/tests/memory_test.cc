@@ -30,7 +30,8 @@ bool MayAllocate(size_t bytes) {
 
 }  // namespace
 
-void* operator new(size_t bytes) {
+// Not inlined: the compiler would see only one half of some pairs.
+__attribute__((noinline)) void* operator new(size_t bytes) {
   void* const memory = MayAllocate(bytes) ? std::malloc(bytes + 1) : nullptr;
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
@@ -302,6 +303,27 @@ void GlobalMaxOfMoreThan2To31TapsRuns() {
                {std::to_string(in), "more than taps can number"}, "taps of it");
 }
 
+// Once 32 GB: memory is for what windows hold, not for how wide they would be.
+void WindowsFarWiderThanTheInputTakeNoMemory() {
+  std::mt19937_64 random(13);
+  const int64_t kWide = int64_t{1} << 29;
+  for (const Shape& strides : {Shape{1, 2}, Shape{1, 1}}) {
+    for (const ReductionInfo& info : AllReductions()) {
+      for (const Op& op : AllOps()) {
+        if (!IsDefined(op, info) || op.serves == Serves::kNoWindows) continue;
+        for (const bool channels_first : {false, true}) {
+          Setting setting =
+              Windows("a window of 2^29 taps", {13, 3}, {1, kWide}, strides, 3, 4);
+          setting.attributes.reduction = info.name;
+          setting.attributes.channels_first = channels_first;
+          CheckTakesLittle([&] { return CallMaker(setting, random).Make(op).Run(); },
+                           Describe(setting, op));
+        }
+      }
+    }
+  }
+}
+
 // Planes whose one window is too large for scratch memory are walked where they lie, on
 // the instruction sets of long vectors first. That changes no bit.
 void LargePlanesHaveTheSameBitsWhereTheyLie() {
@@ -339,6 +361,7 @@ int main() {
   EmptyBatchesTakeNoMemory();
   LongAxesArePlannedWithoutMemory();
   GlobalMaxOfMoreThan2To31TapsRuns();
+  WindowsFarWiderThanTheInputTakeNoMemory();
   LargePlanesHaveTheSameBitsWhereTheyLie();
   return Summary();
 }

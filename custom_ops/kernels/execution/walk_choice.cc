@@ -23,6 +23,8 @@ const char* WhyNotSeparable(const Plan& plan) {
     if (axis->max_taps() == 1) continue;
     if (!axis->is_uniform()) return "windows have more than one size";
     if (axis->dilation() != 1) return "windows are dilated";
+    // Its blocks are as long as windows, in scratch memory, wherever the input ends.
+    if (axis->max_taps() / 2 > axis->in() + 32768) return "windows are mostly padding";
   }
   // Scratch memory is written and read: two steps more. And where positions have many
   // lanes, a step from there takes about twice as long as one of a whole window, which
