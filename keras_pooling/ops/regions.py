@@ -40,9 +40,10 @@ def drawn(
     edges, largest = [], []
     axes = arguments.spatial_axes(data_format, len(shape) - 2)
     for i, size in enumerate(shape[axis] for axis in axes):
-        if isinstance(size, int):
+        if not ops.is_tensor(size):  # an int, or a symbol that PyTorch exports with
             count = windows.count(i, size)
-            largest.append(windows.largest(i, size))
+            known = size if isinstance(size, int) else None
+            largest.append(windows.largest(i, known))
         else:
             size = ops.cast(size, "int64")
             count = windows.count(i, ops.cast(size, "float64"), _floored)
