@@ -92,7 +92,7 @@ class Backwards : public Parallel {
 class Output {
  public:
   Output(size_t bytes, size_t element_size, bool aligned)
-      : scratch_(bytes + 4 * kGuard),
+      : scratch_(static_cast<int64_t>(bytes + 4 * kGuard)),
         begin_(static_cast<unsigned char*>(scratch_.data()) + 2 * kGuard +
                (aligned ? 0 : element_size)),
         bytes_(bytes) {
