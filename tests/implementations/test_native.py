@@ -46,7 +46,7 @@ def on_the_portable_floor():
 )
 @pytest.mark.parametrize("kind", ["max", "average"])
 def test_windows_that_have_a_name_are_served(kind, served, arguments):
-    windows = sliding_windows("call", 2, **arguments)
+    windows = sliding_windows(2, **arguments)
     for data_format, shape in (
         ("channels_last", SIZES),
         ("channels_first", (1, 3, 9, 12)),
@@ -62,7 +62,7 @@ def test_planes_are_served_and_other_adaptive_windows_are_not():
 
 @pytest.mark.parametrize("dtype", ["int8", "int64", "uint8"])
 def test_integers_are_not_served(dtype):
-    windows = sliding_windows("call", 2, 2)
+    windows = sliding_windows(2, 2)
     x = tf.zeros(SIZES, dtype)
     assert native.serves("max", x, windows, "channels_last") is None
 
