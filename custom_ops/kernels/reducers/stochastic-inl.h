@@ -117,7 +117,7 @@ class WeightedPasses : public Reducer {
 };
 
 // stochastic: one tap, drawn with a probability in proportion to its weight.
-template <class T>
+template <class T, bool kKeepsTaps>
 class StochasticForward : public WeightedPasses<T> {
   using Base = WeightedPasses<T>;
   using typename Base::D;
@@ -175,8 +175,10 @@ class StochasticForward : public WeightedPasses<T> {
       s.running = hn::Add(s.running, s.weights.Of(x));
       const auto is_drawn = hn::AndNot(hn::Le(s.running, s.threshold), was_open);
       s.drawn = hn::IfThenElse(is_drawn, x, s.drawn);
-      s.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), is_drawn),
-                             Taps::Set(tap), s.tap);
+      if constexpr (kKeepsTaps) {
+        s.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), is_drawn),
+                               Taps::Set(tap), s.tap);
+      }
     }
   }
 
@@ -184,7 +186,7 @@ class StochasticForward : public WeightedPasses<T> {
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
     Lanes::Store(lanes, s.drawn, y_ + out);
-    taps_.Store(lanes, s.tap, out);
+    if constexpr (kKeepsTaps) taps_.Store(lanes, s.tap, out);
   }
 
  private:

@@ -128,18 +128,23 @@ class ReduceBox {
       states[v] =
           reducer.Begin(lanes, window, out + v * apart.out, index + v * apart.index);
     }
-    if constexpr (R::kPasses == 1) {
-      ForTaps(*at.taps, in, [&](int64_t tap_at, int64_t tap) HWY_ATTR {
-        KP_UNROLL for (int v = 0; v < kCount; v += 2) {
-          const int64_t next = HWY_MIN(v + 1, kCount - 1);
-          reducer.Look(lanes, tap_at + v * apart.in, tap_at + next * apart.in, doubts);
-        }
-        KP_UNROLL for (int v = 0; v < kCount; ++v) {
-          reducer.Add(lanes, window, tap_at + v * apart.in, tap, states[v]);
-        }
-      });
+    if constexpr (R::kPasses > 1) {
+      if (HWY_UNLIKELY(!at.taps->holds_all())) {
+        return OneVector<R>(operands_, lanes.template AsFirst<R::kLanes>(), window,
+                            *at.taps, in, out, index);
+      }
+      Pass<0, false>(reducer, lanes, window, *at.taps, in, states[0]);
+    } else if (HWY_LIKELY(at.taps->holds_all())) {
+      AddTable<kCount>(reducer, lanes, window, *at.taps, in, apart, states, doubts);
     } else {
-      Pass<0>(reducer, lanes, window, *at.taps, in, states[0]);
+      // States whose address is known outside would be kept in memory, here and above.
+      typename R::State outside[kCount];
+      typename R::Doubts doubts_outside = doubts;
+      KP_UNROLL for (int v = 0; v < kCount; ++v) outside[v] = states[v];
+      AddMany<kCount>(operands_, lanes, window, *at.taps, in, apart, outside,
+                      doubts_outside);
+      KP_UNROLL for (int v = 0; v < kCount; ++v) states[v] = outside[v];
+      doubts = doubts_outside;
     }
     if constexpr (kHasFallback<R> && !R::kLooksFirst) {
       bool holds = true;
@@ -148,8 +153,9 @@ class ReduceBox {
       }
       if (HWY_UNLIKELY(!holds)) {
         for (int64_t v = 0; v < kCount; ++v) {
-          Again(operands_, lanes.template AsFirst<R::kLanes>(), window, *at.taps,
-                in + v * apart.in, out + v * apart.out, index + v * apart.index);
+          OneVector<typename R::Fallback>(
+              operands_, lanes.template AsFirst<R::kLanes>(), window, *at.taps,
+              in + v * apart.in, out + v * apart.out, index + v * apart.index);
         }
         return;
       }
@@ -159,41 +165,75 @@ class ReduceBox {
     }
   }
 
-  // One vector by the fallback.
-  static HWY_NOINLINE void Again(const Operands& operands, FirstLanes lanes,
-                                 Window window, TapTable& taps, int64_t in, int64_t out,
-                                 int64_t index) {
-    using Fallback = typename R::Fallback;
-    if constexpr (!std::is_void_v<Fallback>) {
-      const Fallback reducer(operands);
-      typename Fallback::State state = reducer.Begin(lanes, window, out, index);
-      Pass<0>(reducer, lanes, window, taps, in, state);
-      reducer.Finish(lanes, window, out, state);
+  // The taps that the table holds.
+  template <int kCount, class Lanes>
+  static HWY_INLINE void AddTable(const R& reducer, Lanes lanes, const Window& window,
+                                  const TapTable& taps, int64_t in, Apart apart,
+                                  typename R::State* states,
+                                  typename R::Doubts& doubts) {
+    const int64_t count = taps.count();
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t tap_at = in + taps.offset(i);
+      KP_UNROLL for (int v = 0; v < kCount; v += 2) {
+        const int64_t next = HWY_MIN(v + 1, kCount - 1);
+        reducer.Look(lanes, tap_at + v * apart.in, tap_at + next * apart.in, doubts);
+      }
+      KP_UNROLL for (int v = 0; v < kCount; ++v) {
+        reducer.Add(lanes, window, tap_at + v * apart.in, taps.number(i), states[v]);
+      }
     }
   }
 
-  template <class Visit>
-  static HWY_INLINE void ForTaps(TapTable& taps, int64_t in, const Visit& visit) {
+  // More taps than a table holds. Apart: a loop with a call in it keeps no vector in a
+  // register.
+  template <int kCount, class Lanes>
+  static HWY_NOINLINE void AddMany(const Operands& operands, Lanes lanes, Window window,
+                                   TapTable& taps, int64_t in, Apart apart,
+                                   typename R::State* states,
+                                   typename R::Doubts& doubts) {
+    const R reducer(operands);
     taps.Rewind();
     do {
-      const int64_t count = taps.count();
-      for (int64_t i = 0; i < count; ++i) visit(in + taps.offset(i), taps.number(i));
-    } while (HWY_UNLIKELY(taps.Next()));
+      typename R::State own[kCount];
+      typename R::Doubts own_doubts = doubts;
+      KP_UNROLL for (int v = 0; v < kCount; ++v) own[v] = states[v];
+      AddTable<kCount>(reducer, lanes, window, taps, in, apart, own, own_doubts);
+      KP_UNROLL for (int v = 0; v < kCount; ++v) states[v] = own[v];
+      doubts = own_doubts;
+    } while (taps.Next());
   }
 
-  template <int kPass, class Any, class Lanes>
+  // All there is to do for one vector, by this reducer or by its fallback.
+  template <class Any>
+  static HWY_NOINLINE void OneVector(const Operands& operands, FirstLanes lanes,
+                                     Window window, TapTable& taps, int64_t in,
+                                     int64_t out, int64_t index) {
+    const Any reducer(operands);
+    typename Any::State state = reducer.Begin(lanes, window, out, index);
+    Pass<0, true>(reducer, lanes, window, taps, in, state);
+    reducer.Finish(lanes, window, out, state);
+  }
+
+  // kMany: whether there may be more taps than a table holds.
+  template <int kPass, bool kMany, class Any, class Lanes>
   static HWY_INLINE void Pass(const Any& reducer, Lanes lanes, const Window& window,
                               TapTable& taps, int64_t in, typename Any::State& state) {
     if constexpr (kPass > 0) reducer.template StartPass<kPass>(state);
-    ForTaps(taps, in, [&](int64_t tap_at, int64_t tap) HWY_ATTR {
-      if constexpr (Any::kPasses == 1) {
-        reducer.Add(lanes, window, tap_at, tap, state);
-      } else {
-        reducer.template AddInPass<kPass>(lanes, window, tap_at, tap, state);
+    if constexpr (kMany) taps.Rewind();
+    do {
+      const int64_t count = taps.count();
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t tap_at = in + taps.offset(i);
+        if constexpr (Any::kPasses == 1) {
+          reducer.Add(lanes, window, tap_at, taps.number(i), state);
+        } else {
+          reducer.template AddInPass<kPass>(lanes, window, tap_at, taps.number(i),
+                                            state);
+        }
       }
-    });
+    } while (kMany && taps.Next());
     if constexpr (kPass + 1 < Any::kPasses) {
-      Pass<kPass + 1>(reducer, lanes, window, taps, in, state);
+      Pass<kPass + 1, kMany>(reducer, lanes, window, taps, in, state);
     }
   }
 

@@ -56,6 +56,7 @@ class TapTable {
     return Is(0, d) && Is(1, h) && Is(2, w);
   }
 
+  bool holds_all() const { return taps_ <= kMost; }
   // Makes the table hold the first taps, the next ones; false if there are no more.
   void Rewind() {
     if (begin_ > 0) Fill(0);
