@@ -252,19 +252,34 @@ class ChannelsFirst {
   MoveRowFn moves_[kOperands];
 };
 
+// Planes as images of one channel, walked where they lie: slow, one lane each.
+void WalkInPlace(const PlanRun& run, const Call& call, Range planes) {
+  Plan plan = run.plan;
+  plan.images = planes;
+  plan.channels = {0, 1};
+  plan.all_channels = 1;
+  plan.channels_first = false;
+  ShareChannelsLast({call, plan, run.parallel, run.target, run.walk, run.kernel});
+}
+
 }  // namespace
 
 void ShareChannelsFirst(const PlanRun& run) {
   const ChannelsFirst planes(run);
   if (planes.fits_memory()) return planes.ShareOut();
-  // Planes as images of one channel, walked where they lie: slow, one lane each.
-  Plan plan = run.plan;
+  const Plan& plan = run.plan;
   const int64_t first = plan.images.begin * plan.all_channels + plan.channels.begin;
-  plan.images = {first, first + run.plan.planes()};
-  plan.channels = {0, 1};
-  plan.all_channels = 1;
-  plan.channels_first = false;
-  ShareChannelsLast({run.call, plan, run.parallel, run.target, run.walk, run.kernel});
+  const Range all = {first, first + plan.planes()};
+  const Parameters& parameters = run.call.operands.parameters;
+  if (parameters.period == 1) return WalkInPlace(run, run.call, all);
+  for (int64_t plane = all.begin; plane < all.end; ++plane) {
+    Call call = run.call;  // with the channel's own number
+    const int64_t offset = plane % plan.all_channels * run.element_size();
+    call.operands.parameters.learned =
+        static_cast<const char*>(parameters.learned) + offset;
+    call.operands.parameters.period = 1;
+    WalkInPlace(run, call, {plane, plane + 1});
+  }
 }
 
 }  // namespace keras_pooling
