@@ -13,11 +13,20 @@ namespace keras_pooling::tests {
 
 // One number, with the roundings on the way to it: each loses as much as one of
 // `magnitude` would.
+// Digits that show any size.
+inline std::string ShortText(long double value) {
+  char text[40];
+  std::snprintf(text, sizeof(text), "%.10Lg", value);
+  return text;
+}
+
 struct RoundedNumber {
   long double value = 0;
   long double magnitude = 0;
   long double roundings = 0;
 };
+inline long double WantedOf(const RoundedNumber& number) { return number.value; }
+inline long double WantedOf(const ExactSum& sum) { return sum.sum; }
 
 template <class T>
 bool IsNear(T got, const RoundedNumber& want) {
@@ -29,9 +38,11 @@ bool IsNear(T got, const RoundedNumber& want) {
   const long double stored =
       std::ldexp(std::fabs(want.value), -Info<T>::kBits) +
       std::ldexp(1.0L, Info<T>::kLeastExponent - Info<T>::kBits + 1);
+  // A rounding loses a part of the number, or of a subnormal one up to half its unit.
   const long double lost =
-      want.roundings * static_cast<long double>(std::numeric_limits<Lane>::epsilon()) *
-      want.magnitude;
+      want.roundings *
+      (static_cast<long double>(std::numeric_limits<Lane>::epsilon()) * want.magnitude +
+       static_cast<long double>(std::numeric_limits<Lane>::denorm_min()) / 2);
   return std::fabs(value - want.value) <= stored + 1.01L * lost;
 }
 
@@ -112,7 +123,8 @@ class DoorReference {
     for (size_t i = 0; i < want.size(); ++i) {
       const T got = Find(role)->template At<T>(i);
       CHECK(IsNear(got, want[i]), what_ + ", element " + std::to_string(i) + " is " +
-                                      std::to_string(ValueOf(got)));
+                                      ShortText(ValueOf(got)) + ", not " +
+                                      ShortText(WantedOf(want[i])));
     }
   }
 

@@ -73,9 +73,7 @@ def given(regions: Any, sizes: tuple[int | None, ...], overlapping: bool) -> Reg
     edges, largest = [], []
     for axis, (sequence, size) in enumerate(zip(sequences, sizes, strict=True)):
         known = _known(sequence)
-        described = sequence if known is None else known
-        dtype = keras.backend.standardize_dtype(described.dtype)
-        if len(described.shape) != 1 or "int" not in dtype:
+        if not _holds_integers(sequence if known is None else known):
             raise ArgumentError(
                 "the `regions` argument must hold, for each spatial axis, a "
                 f"sequence of integers. Received for axis {axis}: {sequence}."
@@ -88,6 +86,11 @@ def given(regions: Any, sizes: tuple[int | None, ...], overlapping: bool) -> Reg
         integer = "int32" if keras.config.backend() == "jax" else "int64"
         edges.append(ops.expand_dims(ops.cast(sequence, integer), 0))
     return Regions(tuple(edges), overlapping, tuple(largest))
+
+
+def _holds_integers(sequence: Any) -> bool:
+    """Whether an array or a tensor of a graph is a sequence of integers."""
+    return len(sequence.shape) == 1 and "int" in str(sequence.dtype)
 
 
 def _floored(quotient: Any) -> Any:

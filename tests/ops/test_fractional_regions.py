@@ -8,6 +8,7 @@ import pytest
 import reference_fractional
 import tensorflow as tf
 
+import keras_pooling as kp
 from keras_pooling.arguments import fractional_windows
 from keras_pooling.implementations.portable import random as portable_random
 from keras_pooling.ops import dispatch
@@ -174,3 +175,12 @@ def test_taps_of_the_largest_region():
     windows = fractional_windows(2, 1.5)
     assert windows.max_taps((9, 9)) == 9
     assert fractional_windows(2, 1.0).max_taps((9, 1)) == 2
+
+
+def test_regions_that_are_no_integers_are_refused_in_a_graph_too():
+    @tf.function(input_signature=[tf.TensorSpec([3], tf.float32)])
+    def pool(edges):
+        return kp.ops.fractional_max_pool(tf.zeros((1, 4, 1)), regions=[edges])
+
+    with pytest.raises(ValueError, match="sequence of integers"):
+        pool.get_concrete_function()
