@@ -124,7 +124,8 @@ def test_what_no_memory_holds_is_refused_before_it_is_compiled(run, call):
 def test_a_tap_outside_its_window_is_an_error(run, call, tap):
     taps = TAPS.copy()
     taps[0, 1, 1, 0] = tap
-    assert_refused(run, lambda: call(taps=taps), "tap lies outside its window")
+    message = f"a tap lies outside its window: taps hold {tap} at flat index 3"
+    assert_refused(run, lambda: call(taps=taps), message)
 
 
 @everywhere

@@ -134,7 +134,7 @@ ffi::Error Pool(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRet
   try {
     status = TryPool(&pool, args, rets, attributes);
   } catch (const std::bad_alloc&) {
-    status = {Code::kOutOfMemory, "keras_pooling: out of memory"};
+    status = {Code::kOutOfMemory, "out of memory"};  // too short to need any
   }
   switch (status.code) {
     case Code::kOk:

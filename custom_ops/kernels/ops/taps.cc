@@ -149,14 +149,35 @@ bool Convert(std::vector<Plan>& plans, const Tap* taps, Index* indices,
 
 // Calls fn with `taps` as what they are.
 template <class Fn>
-bool Typed(TapType type, const void* taps, const Fn& fn) {
+auto Typed(TapType type, const void* taps, const Fn& fn) {
   return type == TapType::kUint8 ? fn(static_cast<const uint8_t*>(taps))
                                  : fn(static_cast<const int32_t*>(taps));
 }
 
-constexpr char kOutside[] =
-    "a tap lies outside its window. Hand over the taps that the forward op gave, with "
-    "the same attributes";
+// Says which tap is the first that lies outside its window; one does.
+template <class Tap>
+std::string Fault(const std::vector<Plan>& plans, const Tap* taps) {
+  for (const Plan& plan : plans) {
+    const int64_t apart = plan.channels_first ? 1 : plan.all_channels;
+    for (int64_t i = 0; i < RowCount(plan); ++i) {
+      const Row row = RowOf(plan, i);
+      Span spans[kMaxRank] = {plan.axes[0].span(row.d), plan.axes[1].span(row.h), {}};
+      for (int64_t w = 0; w < plan.axes[2].out(); ++w) {
+        spans[2] = plan.axes[2].span(w);
+        for (int64_t c = 0; c < row.channels; ++c) {
+          const int64_t at = row.offset + w * apart + c;
+          if (PlaceOf(plan, spans, int64_t{taps[at]}) >= 0) continue;
+          return "a tap lies outside its window: taps hold " +
+                 std::to_string(int64_t{taps[at]}) + " at flat index " +
+                 std::to_string(at) +
+                 ". Hand over the taps that the forward op gave, with the same "
+                 "attributes";
+        }
+      }
+    }
+  }
+  return "";
+}
 
 }  // namespace
 
@@ -167,12 +188,12 @@ TapType TapTypeOf(ElementType type) {
 
 std::string CheckTaps(std::vector<Plan>& plans, TapType type, const void* taps,
                       const Parallel& parallel) {
-  const bool holds = Typed(type, taps, [&](const auto* typed) {
-    return ForEachRow(plans, parallel, [&](const Plan& plan, const Row& row) {
-      return RowHolds(plan, row, typed);
-    });
+  return Typed(type, taps, [&](const auto* typed) -> std::string {
+    const bool holds = ForEachRow(
+        plans, parallel,
+        [&](const Plan& plan, const Row& row) { return RowHolds(plan, row, typed); });
+    return holds ? "" : Fault(plans, typed);
   });
-  return holds ? "" : kOutside;
 }
 
 std::string TapIndices(std::vector<Plan>& plans, TapType type, const void* taps,
@@ -186,12 +207,12 @@ std::string TapIndices(std::vector<Plan>& plans, TapType type, const void* taps,
   if (!is_wide && plane - 1 > std::numeric_limits<int32_t>::max()) {
     return "indices of a plane of " + std::to_string(plane) + " elements need int64";
   }
-  const bool holds = Typed(type, taps, [&](const auto* typed) {
-    return is_wide
-               ? Convert(plans, typed, static_cast<int64_t*>(indices.data), parallel)
-               : Convert(plans, typed, static_cast<int32_t*>(indices.data), parallel);
+  return Typed(type, taps, [&](const auto* typed) -> std::string {
+    const bool holds =
+        is_wide ? Convert(plans, typed, static_cast<int64_t*>(indices.data), parallel)
+                : Convert(plans, typed, static_cast<int32_t*>(indices.data), parallel);
+    return holds ? "" : Fault(plans, typed);
   });
-  return holds ? "" : kOutside;
 }
 
 }  // namespace keras_pooling
