@@ -112,22 +112,22 @@ endef
 # ThreadSanitizer knows no threads that start after a fork, so fork_test is not for it.
 sanitize: .venv/run.stamp
 	@echo '==> C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer'
-	$(call core_tests,sanitize,-DCMAKE_CXX_COMPILER='$(CXX)' -DKERAS_POOLING_SANITIZE=address$(comma)undefined,core_tests)
+	$(call core_tests,sanitize,-DCMAKE_CXX_COMPILER='$(CXX)' -DKERAS_POOLING_TARGETS=baseline -DKERAS_POOLING_SANITIZE=address$(comma)undefined,core_tests)
 	@$(BIN)/ctest --test-dir build/sanitize --no-tests=error --output-on-failure
 	@echo '==> Threads under ThreadSanitizer'
-	$(call core_tests,sanitize-threads,-DCMAKE_CXX_COMPILER='$(CXX)' -DKERAS_POOLING_SANITIZE=thread,threads_test)
+	$(call core_tests,sanitize-threads,-DCMAKE_CXX_COMPILER='$(CXX)' -DKERAS_POOLING_TARGETS=baseline -DKERAS_POOLING_SANITIZE=thread,threads_test)
 	@$(BIN)/ctest --test-dir build/sanitize-threads --no-tests=error --output-on-failure -R '^threads_test$$'
 
 fuzz: .venv/run.stamp
 ifneq ($(shell command -v clang++),)
 	@echo '==> libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer: $(FUZZ_CALLS) calls'
-	$(call core_tests,fuzz,-DCMAKE_CXX_COMPILER=clang++ \
+	$(call core_tests,fuzz,-DCMAKE_CXX_COMPILER=clang++ -DKERAS_POOLING_TARGETS=baseline \
 	  -DKERAS_POOLING_SANITIZE=address$(comma)undefined$(comma)fuzzer-no-link,door_fuzz)
 	@mkdir -p build/fuzz/corpus
 	@build/fuzz/door_fuzz -runs=$(FUZZ_CALLS) -max_len=192 -print_final_stats=1 build/fuzz/corpus
 else
 	@echo '==> Random calls (no clang++ for libFuzzer) under AddressSanitizer and UndefinedBehaviorSanitizer: $(FUZZ_CALLS)'
-	$(call core_tests,sanitize,-DCMAKE_CXX_COMPILER='$(CXX)' -DKERAS_POOLING_SANITIZE=address$(comma)undefined,door_fuzz)
+	$(call core_tests,sanitize,-DCMAKE_CXX_COMPILER='$(CXX)' -DKERAS_POOLING_TARGETS=baseline -DKERAS_POOLING_SANITIZE=address$(comma)undefined,door_fuzz)
 	@build/sanitize/door_fuzz $(FUZZ_CALLS) $(FUZZ_FIRST)
 endif
 
