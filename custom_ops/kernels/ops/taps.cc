@@ -99,31 +99,57 @@ bool AreBelow(const Tap* taps, int64_t count, int64_t end) {
   return int64_t{most} < end;
 }
 
+// Whether taps are taps of windows that all have the same part inside the input.
+template <class Tap>
+bool RunHolds(const Plan& plan, const Span (&spans)[kMaxRank], const Tap* taps,
+              int64_t count) {
+  const Axis* axes = plan.axes;
+  const int64_t most = plan.max_taps();
+  bool is_whole = true;
+  for (int i = 0; i < kMaxRank; ++i) is_whole &= spans[i].count == axes[i].max_taps();
+  // Windows of many sizes come one by one, and telling them apart would cost more than
+  // pooling does: a tap that a smaller one lacks has no gradient.
+  const bool is_uniform =
+      axes[0].is_uniform() && axes[1].is_uniform() && axes[2].is_uniform();
+  if (is_whole || !is_uniform) return AreBelow(taps, count, most);
+  constexpr int64_t kMostTable = 1024;
+  if (most > kMostTable) {
+    return std::all_of(taps, taps + count, [&](Tap tap) {
+      return PlaceOf(plan, spans, int64_t{tap}) >= 0;
+    });
+  }
+  bool is_inside[kMostTable] = {};
+  for (int64_t d = 0; d < spans[0].count; ++d) {
+    for (int64_t h = 0; h < spans[1].count; ++h) {
+      const int64_t row =
+          ((spans[0].first_tap + d) * axes[1].max_taps() + spans[1].first_tap + h) *
+              axes[2].max_taps() +
+          spans[2].first_tap;
+      std::fill_n(is_inside + row, spans[2].count, true);
+    }
+  }
+  bool holds = AreBelow(taps, count, kMostTable);
+  for (int64_t i = 0; holds && i < count; ++i) holds = is_inside[taps[i]];
+  return holds;
+}
+
 template <class Tap>
 bool RowHolds(const Plan& plan, const Row& row, const Tap* taps) {
   const Axis& axis = plan.axes[2];
   Span spans[kMaxRank] = {plan.axes[0].span(row.d), plan.axes[1].span(row.h), {}};
-  const bool is_whole = spans[0].count == plan.axes[0].max_taps() &&
-                        spans[1].count == plan.axes[1].max_taps();
   const int64_t apart = plan.channels_first ? 1 : plan.all_channels;
   for (int64_t w = 0; w < axis.out();) {
-    // Neighbouring windows that are whole, if their taps lie side by side.
-    int64_t end = w;
-    while (is_whole && apart == row.channels && end < axis.out() &&
-           axis.span(end).count == axis.max_taps()) {
+    // Neighbouring windows of one shape, if their taps lie side by side.
+    spans[2] = axis.span(w);
+    int64_t end = w + 1;
+    while (apart == row.channels && end < axis.out() &&
+           (!axis.is_uniform() || (axis.span(end).count == spans[2].count &&
+                                   axis.span(end).first_tap == spans[2].first_tap))) {
       ++end;
     }
     const Tap* const from = taps + row.offset + w * apart;
-    if (end > w) {
-      if (!AreBelow(from, (end - w) * row.channels, plan.max_taps())) return false;
-      w = end;
-      continue;
-    }
-    spans[2] = axis.span(w);
-    for (int64_t c = 0; c < row.channels; ++c) {
-      if (PlaceOf(plan, spans, int64_t{from[c]}) < 0) return false;
-    }
-    ++w;
+    if (!RunHolds(plan, spans, from, (end - w) * row.channels)) return false;
+    w = end;
   }
   return true;
 }

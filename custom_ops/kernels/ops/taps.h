@@ -15,7 +15,8 @@ namespace keras_pooling {
 // kNone if taps are never stored as `type`.
 TapType TapTypeOf(ElementType type);
 
-// Whether every tap of `taps` lies in its window. Returns what is wrong, or "".
+// Whether every tap of `taps` lies in its window; of windows of many sizes, in the
+// largest. Returns what is wrong, or "".
 std::string CheckTaps(std::vector<Plan>& plans, TapType type, const void* taps,
                       const Parallel& parallel);
 
