@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/execution/call.h"
+#include "kernels/spec/integers.h"
 
 namespace keras_pooling {
 namespace {
@@ -87,7 +88,7 @@ bool ForEachRow(std::vector<Plan>& plans, const Parallel& parallel,
   return holds;
 }
 
-// Whether a run of taps, all of windows that are whole, are taps of such a window.
+// Whether some taps lie below `end`.
 template <class Tap>
 bool AreBelow(const Tap* taps, int64_t count, int64_t end) {
   using Unsigned = std::make_unsigned_t<Tap>;
@@ -99,59 +100,28 @@ bool AreBelow(const Tap* taps, int64_t count, int64_t end) {
   return int64_t{most} < end;
 }
 
-// Whether taps are taps of windows that all have the same part inside the input.
+// The same of very many, shared out in blocks.
 template <class Tap>
-bool RunHolds(const Plan& plan, const Span (&spans)[kMaxRank], const Tap* taps,
-              int64_t count) {
-  const Axis* axes = plan.axes;
-  const int64_t most = plan.max_taps();
-  bool is_whole = true;
-  for (int i = 0; i < kMaxRank; ++i) is_whole &= spans[i].count == axes[i].max_taps();
-  // Windows of many sizes come one by one, and telling them apart would cost more than
-  // pooling does: a tap that a smaller one lacks has no gradient.
-  const bool is_uniform =
-      axes[0].is_uniform() && axes[1].is_uniform() && axes[2].is_uniform();
-  if (is_whole || !is_uniform) return AreBelow(taps, count, most);
-  constexpr int64_t kMostTable = 1024;
-  if (most > kMostTable) {
-    return std::all_of(taps, taps + count, [&](Tap tap) {
-      return PlaceOf(plan, spans, int64_t{tap}) >= 0;
-    });
-  }
-  bool is_inside[kMostTable] = {};
-  for (int64_t d = 0; d < spans[0].count; ++d) {
-    for (int64_t h = 0; h < spans[1].count; ++h) {
-      const int64_t row =
-          ((spans[0].first_tap + d) * axes[1].max_taps() + spans[1].first_tap + h) *
-              axes[2].max_taps() +
-          spans[2].first_tap;
-      std::fill_n(is_inside + row, spans[2].count, true);
+bool AreAllBelow(const Tap* taps, int64_t count, int64_t end,
+                 const Parallel& parallel) {
+  constexpr int64_t kBlock = int64_t{1} << 16;
+  if (count <= kBlock) return AreBelow(taps, count, end);
+  struct Shared {
+    const Tap* taps;
+    int64_t count;
+    int64_t end;
+    std::atomic<bool>& holds;
+    static void Run(const void* context, int64_t begin, int64_t end) {
+      const auto& shared = *static_cast<const Shared*>(context);
+      const int64_t first = begin * kBlock;
+      const int64_t size = std::min(end * kBlock, shared.count) - first;
+      if (!AreBelow(shared.taps + first, size, shared.end)) shared.holds = false;
     }
-  }
-  bool holds = AreBelow(taps, count, kMostTable);
-  for (int64_t i = 0; holds && i < count; ++i) holds = is_inside[taps[i]];
+  };
+  std::atomic<bool> holds(true);
+  const Shared shared = {taps, count, end, holds};
+  parallel.For(CeilDiv(count, kBlock), kBlock / 16, {&Shared::Run, &shared});
   return holds;
-}
-
-template <class Tap>
-bool RowHolds(const Plan& plan, const Row& row, const Tap* taps) {
-  const Axis& axis = plan.axes[2];
-  Span spans[kMaxRank] = {plan.axes[0].span(row.d), plan.axes[1].span(row.h), {}};
-  const int64_t apart = plan.channels_first ? 1 : plan.all_channels;
-  for (int64_t w = 0; w < axis.out();) {
-    // Neighbouring windows of one shape, if their taps lie side by side.
-    spans[2] = axis.span(w);
-    int64_t end = w + 1;
-    while (apart == row.channels && end < axis.out() &&
-           (!axis.is_uniform() || (axis.span(end).count == spans[2].count &&
-                                   axis.span(end).first_tap == spans[2].first_tap))) {
-      ++end;
-    }
-    const Tap* const from = taps + row.offset + w * apart;
-    if (!RunHolds(plan, spans, from, (end - w) * row.channels)) return false;
-    w = end;
-  }
-  return true;
 }
 
 template <class Tap, class Index>
@@ -180,9 +150,15 @@ auto Typed(TapType type, const void* taps, const Fn& fn) {
                                  : fn(static_cast<const int32_t*>(taps));
 }
 
+std::string Fault(int64_t tap, int64_t at) {
+  return "a tap lies outside its window: taps hold " + std::to_string(tap) +
+         " at flat index " + std::to_string(at) +
+         ". Hand over the taps that the forward op gave, with the same attributes";
+}
+
 // Says which tap is the first that lies outside its window; one does.
 template <class Tap>
-std::string Fault(const std::vector<Plan>& plans, const Tap* taps) {
+std::string FindFault(const std::vector<Plan>& plans, const Tap* taps) {
   for (const Plan& plan : plans) {
     const int64_t apart = plan.channels_first ? 1 : plan.all_channels;
     for (int64_t i = 0; i < RowCount(plan); ++i) {
@@ -192,12 +168,8 @@ std::string Fault(const std::vector<Plan>& plans, const Tap* taps) {
         spans[2] = plan.axes[2].span(w);
         for (int64_t c = 0; c < row.channels; ++c) {
           const int64_t at = row.offset + w * apart + c;
-          if (PlaceOf(plan, spans, int64_t{taps[at]}) >= 0) continue;
-          return "a tap lies outside its window: taps hold " +
-                 std::to_string(int64_t{taps[at]}) + " at flat index " +
-                 std::to_string(at) +
-                 ". Hand over the taps that the forward op gave, with the same "
-                 "attributes";
+          const int64_t tap{taps[at]};
+          if (PlaceOf(plan, spans, tap) < 0) return Fault(tap, at);
         }
       }
     }
@@ -212,13 +184,19 @@ TapType TapTypeOf(ElementType type) {
   return type == ElementType::kInt32 ? TapType::kInt32 : TapType::kNone;
 }
 
-std::string CheckTaps(std::vector<Plan>& plans, TapType type, const void* taps,
+std::string CheckTaps(const std::vector<Plan>& plans, TapType type, const void* taps,
                       const Parallel& parallel) {
+  int64_t count = 0;
+  int64_t most = 0;
+  for (const Plan& plan : plans) {
+    count += plan.planes() * plan.out_positions();
+    most = std::max(most, plan.max_taps());
+  }
   return Typed(type, taps, [&](const auto* typed) -> std::string {
-    const bool holds = ForEachRow(
-        plans, parallel,
-        [&](const Plan& plan, const Row& row) { return RowHolds(plan, row, typed); });
-    return holds ? "" : Fault(plans, typed);
+    if (count == 0 || AreAllBelow(typed, count, most, parallel)) return "";
+    int64_t at = 0;
+    while (AreBelow(typed + at, 1, most)) ++at;
+    return Fault(int64_t{typed[at]}, at);
   });
 }
 
@@ -237,7 +215,7 @@ std::string TapIndices(std::vector<Plan>& plans, TapType type, const void* taps,
     const bool holds =
         is_wide ? Convert(plans, typed, static_cast<int64_t*>(indices.data), parallel)
                 : Convert(plans, typed, static_cast<int32_t*>(indices.data), parallel);
-    return holds ? "" : Fault(plans, typed);
+    return holds ? "" : FindFault(plans, typed);
   });
 }
 
