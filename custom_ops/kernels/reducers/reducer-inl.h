@@ -69,17 +69,13 @@ struct Reducer {
   static constexpr bool kScales = false;
 };
 
-// A reducer that looks at each tap once. Others have more passes: they offer
-//   void StartPass<kPass>(&state)                              before each but the
-//   first void AddInPass<kPass>(lanes, window, tap_at, tap, &state)  in place of Add
-// and as they keep more in registers are reduced one vector at a time.
+// A reducer that looks at each tap once. One with more passes offers, in place of Add,
+//   void AddInPass<kPass>(lanes, window, tap_at, tap, &state)
+// and StartPass<kPass>(&state), called before each pass but the first. It keeps more in
+// registers, so that its vectors are reduced one at a time.
 struct OnePass : Reducer {
   static constexpr int kPasses = 1;
 };
-
-// Stands for the gradient of a reduction whose callers compose it of others.
-template <class T>
-struct NoBackward {};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace keras_pooling

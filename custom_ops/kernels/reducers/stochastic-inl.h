@@ -255,10 +255,6 @@ class ExpectationForward : public WeightedPasses<T> {
   T* y_;
 };
 
-// Its gradient needs each window's sum of weights, which no one keeps.
-template <class T>
-using ExpectationBackward = NoBackward<T>;
-
 }  // namespace HWY_NAMESPACE
 }  // namespace keras_pooling
 HWY_AFTER_NAMESPACE();
