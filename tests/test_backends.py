@@ -15,6 +15,7 @@ def test_every_family_on(backend):
     done = run_python(
         *("-m", "pytest", "-q", "-x", "--show-capture=no", "-p", "no:cacheprovider"),
         str(TESTS / "backends"),
+        *map(str, TESTS.glob(f"on_{backend}")),
         timeout=600,
         KERAS_BACKEND=backend,
     )

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import functools
-import struct
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.eager import record
 
 from keras_pooling import _library
-from keras_pooling.arguments import (
-    AdaptiveWindows,
-    Regions,
-    SlidingWindows,
-    Windows,
-    index_dtype,
-)
+from keras_pooling.arguments import AdaptiveWindows, SlidingWindows, Windows
 from keras_pooling.implementations import portable
-
-# A window of at most this many taps has them numbered in one byte.
-_MOST_TAPS_OF_A_BYTE = 256
+from keras_pooling.implementations.compiled import Call, Compiled, p_of_bits
 
 # What custom_ops/kernels/spec/attributes.inc lists: every op with windows has all.
 _ATTRIBUTES = (
@@ -40,72 +31,73 @@ _ATTRIBUTES = (
 )
 
 
-def max_pool(
-    x: Any, windows: Windows, data_format: str, return_indices: bool = False
-) -> Any:
-    """Greatest tap of each window: the first NaN, else the first greatest."""
-    y, taps = _selecting_pool(
-        x, windows, data_format, taps_are_read=return_indices, reduction="max"
-    )
-    if not return_indices:
-        return y
-    channels_first = data_format == "channels_first"
-    indices = _op("TapIndices")(
-        taps=taps,
-        size=_sizes(x, channels_first),
-        Index=tf.as_dtype(index_dtype(_spatial(x.shape, channels_first))),
-        **_window_arguments(windows, channels_first),
-    )
-    return y, indices
+class TensorFlow(Compiled):
+    """The core's ops as TensorFlow has them registered."""
+
+    def fractional_regions(
+        self,
+        size: Any,
+        count: Any,
+        rows: Any,
+        seed: Any,
+        pseudo_random: bool,
+        axis: int,
+    ) -> Any:
+        """Draws the edges of one axis's regions; as `portable.fractional_regions`."""
+        if seed is None:  # nothing to draw
+            return portable.fractional_regions(
+                size, count, rows, seed, pseudo_random, axis
+            )
+        numbers = (size, count, rows)
+        if not all(isinstance(number, int) for number in numbers):
+            numbers = tf.stack([tf.cast(number, tf.int64) for number in numbers])
+        return _op("FractionalRegions")(
+            seed=tf.cast(seed, tf.int64),
+            draw=tf.convert_to_tensor(numbers, tf.int64),
+            pseudo_random=pseudo_random,
+            axis=axis,
+        )
+
+    def select(self, call: Call, x: Any, edges: tuple, seed: Any = None) -> Any:
+        """SelectingPool."""
+        # A hint for XLA: a gradient will read the taps.
+        read = record.could_possibly_record()
+        return _selecting_pool(call, x, edges, seed, read)[0]
+
+    def select_with_taps(self, call: Call, x: Any, edges: tuple) -> tuple[Any, Any]:
+        """SelectingPool, and which tap won."""
+        return _selecting_pool(call, x, edges, None, True)
+
+    def indices(self, call: Call, x: Any, taps: Any, edges: tuple, dtype: str) -> Any:
+        """TapIndices of the pool of `x` that gave the taps."""
+        return _op("TapIndices")(
+            taps=taps,
+            size=_sizes(x, call.channels_first),
+            Index=tf.as_dtype(dtype),
+            regions=_regions(edges),
+            **call.attributes(),
+        )
+
+    def blend(self, call: Call, x: Any, edges: tuple) -> Any:
+        """BlendingPool."""
+        return _op("BlendingPool")(
+            x=x, parameter=[], regions=_regions(edges), **call.attributes()
+        )
+
+    def absolute(self, x: Any) -> Any:
+        """|x|, whose gradient has the same bits inside XLA: no zero is multiplied."""
+        return _absolute(x)
+
+    def squeeze(self, y: Any, axes: tuple[int, ...]) -> Any:
+        """As `keras.ops.squeeze`, without all that it asks first."""
+        return tf.raw_ops.Squeeze(input=y, axis=axes)
 
 
-def avg_pool(
-    x: Any,
-    windows: Windows,
-    data_format: str,
-    count_include_pad: bool = False,
-    divisor_override: int | None = None,
-) -> Any:
-    """Sum of each window's taps over their number; halves are summed in float32."""
-    return _blending_pool(
-        x,
-        windows,
-        data_format,
-        reduction="avg",
-        count_include_pad=count_include_pad,
-        divisor_override=divisor_override or 0,
-    )
-
-
-def lp_pool(
-    x: Any, windows: Windows, data_format: str, p: float, normalize: bool
-) -> Any:
-    """`(Σ |x|^p)^(1/p)` of each window's taps; the mean's root with `normalize`."""
-    (p_bits,) = struct.unpack("<q", struct.pack("<d", p))
-    return _blending_pool(
-        x,
-        windows,
-        data_format,
-        reduction="lp",
-        p_bits=p_bits,
-        divisor_override=0 if normalize else 1,
-    )
-
-
-def stochastic_pool(x: Any, windows: Windows, data_format: str, seed: Any) -> Any:
-    """A tap drawn by weight max(x, 0), or without a seed the expectation of that."""
-    if seed is None:
-        return _blending_pool(x, windows, data_format, reduction="expectation")
-    seed = [tf.cast(seed, tf.int64)]
-    return _selecting_pool(x, windows, data_format, reduction="stochastic", seed=seed)[
-        0
-    ]
+pooling = TensorFlow()
 
 
 @tf.custom_gradient
-def absolute(x: Any) -> Any:
-    """|x|, whose gradient has the same bits inside XLA: no zero is multiplied."""
-
+def _absolute(x: Any) -> Any:
     def gradient(dy: Any) -> Any:
         at_zero = tf.where(tf.math.is_nan(x), x, tf.zeros_like(x))
         return tf.where(x > 0, dy, tf.where(x < 0, -dy, at_zero))
@@ -113,96 +105,26 @@ def absolute(x: Any) -> Any:
     return tf.abs(x), gradient
 
 
-def squeeze(y: Any, axes: tuple[int, ...]) -> Any:
-    """As `keras.ops.squeeze`, without all that it asks first."""
-    return tf.raw_ops.Squeeze(input=y, axis=axes)
-
-
-def fractional_regions(
-    size: Any, count: Any, rows: Any, seed: Any, pseudo_random: bool, axis: int
-) -> Any:
-    """Draws the edges of one axis's regions; as `portable.fractional_regions`.
-
-    The bits are those of the seed, the row and the axis alone.
-    """
-    if seed is None:  # nothing to draw
-        return portable.fractional_regions(size, count, rows, seed, pseudo_random, axis)
-    numbers = (size, count, rows)
-    if not all(isinstance(number, int) for number in numbers):
-        numbers = tf.stack([tf.cast(number, tf.int64) for number in numbers])
-    return _op("FractionalRegions")(
-        seed=tf.cast(seed, tf.int64),
-        draw=tf.convert_to_tensor(numbers, tf.int64),
-        pseudo_random=pseudo_random,
-        axis=axis,
-    )
-
-
 def _selecting_pool(
-    x: Any,
-    windows: Windows,
-    data_format: str,
-    seed: Any = (),
-    taps_are_read: bool = False,
-    **attributes: Any,
+    call: Call, x: Any, edges: tuple, seed: Any, taps_are_read: bool
 ) -> Any:
-    channels_first = data_format == "channels_first"
-    max_taps = windows.max_taps(_spatial(x.shape, channels_first))
-    small = max_taps is not None and max_taps <= _MOST_TAPS_OF_A_BYTE
+    small = call.taps_fit_a_byte(_spatial(x.shape, call.channels_first))
     return _op("SelectingPool")(
         x=x,
-        seed=seed,
+        seed=() if seed is None else [tf.cast(seed, tf.int64)],
         Tap=tf.uint8 if small else tf.int32,
-        # A hint for XLA: a gradient will read the taps.
-        taps_are_read=taps_are_read or record.could_possibly_record(),
-        **attributes,
-        **_window_arguments(windows, channels_first),
+        taps_are_read=taps_are_read,
+        regions=_regions(edges),
+        **call.attributes(),
     )
 
 
-def _blending_pool(
-    x: Any, windows: Windows, data_format: str, **attributes: Any
-) -> Any:
-    arguments = _window_arguments(windows, data_format == "channels_first")
-    return _op("BlendingPool")(x=x, parameter=[], **attributes, **arguments)
-
-
-def _window_arguments(windows: Windows, channels_first: bool) -> dict[str, Any]:
-    """The ops' arguments that say where the windows fall."""
-    if isinstance(windows, Regions):
-        return {
-            "geometry": "regions",
-            "window": [1] * windows.rank,
-            "overlapping": windows.overlapping,
-            "channels_first": channels_first,
-            "regions": [tf.cast(edges, tf.int64) for edges in windows.edges],
-        }
-    return {**_attributes(windows, channels_first), "regions": []}
-
-
-@functools.lru_cache(maxsize=1024)
-def _attributes(windows: Windows, channels_first: bool) -> dict[str, Any]:
-    if isinstance(windows, AdaptiveWindows):
-        return {
-            "geometry": "adaptive",
-            "window": [-1 if size is None else size for size in windows.output_size],
-            "channels_first": channels_first,
-        }
-    attributes = {
-        "window": list(windows.pool_size),
-        "strides": list(windows.strides),
-        "dilations": list(windows.dilation_rate),
-        "ceil_mode": windows.ceil_mode,
-        "channels_first": channels_first,
-    }
-    if isinstance(windows.padding, str):
-        return {**attributes, "padding": windows.padding.upper()}
-    pads = [side for pair in windows.padding for side in pair]
-    return {**attributes, "padding": "EXPLICIT", "pads": pads}
+def _regions(edges: tuple) -> list[Any]:
+    return [tf.cast(row, tf.int64) for row in edges]
 
 
 def _windows_of(attributes: dict[str, Any]) -> Windows:
-    """The windows that `_attributes` made these of."""
+    """The windows that `Call.attributes` made these of."""
     if attributes["geometry"] == b"adaptive":
         sizes = attributes["window"]
         return AdaptiveWindows(tuple(None if size < 0 else size for size in sizes))
@@ -350,7 +272,7 @@ def _composed_gradient(arguments: dict[str, Any], x: Any, dy: Any) -> Any:
         if arguments["reduction"] == b"expectation":
             y = portable.stochastic_pool(x, windows, data_format, None)
         else:
-            p = struct.unpack("<d", struct.pack("<q", arguments["p_bits"]))[0]
+            p = p_of_bits(arguments["p_bits"])
             normalize = arguments["divisor_override"] == 0
             y = portable.lp_pool(x, windows, data_format, p, normalize)
     return tape.gradient(y, x, output_gradients=dy)

@@ -8,9 +8,9 @@ that is, is chosen here and nowhere else.
 from __future__ import annotations
 
 import functools
+import importlib
 import math
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import keras
@@ -19,6 +19,7 @@ from keras import ops
 from keras_pooling import _library, arguments
 from keras_pooling.arguments import ArgumentError, Windows
 from keras_pooling.implementations import masked, portable
+from keras_pooling.implementations.compiled import Compiled
 from keras_pooling.ops import regions
 from keras_pooling.windows import FractionalWindows, Regions
 
@@ -145,7 +146,7 @@ def run(
 
 
 def _computed(
-    implementation: ModuleType,
+    implementation: Any,
     function: str,
     x: Any,
     windows: Windows,
@@ -163,18 +164,22 @@ def _computed(
     if mask is not None:
         options = {**options, "mask": mask}
     if options.get("p") == math.inf:
-        return implementation.max_pool(ops.abs(x), windows, data_format)
+        absolute = getattr(implementation, "absolute", ops.abs)
+        return implementation.max_pool(absolute(x), windows, data_format)
     return getattr(implementation, function)(x, windows, data_format, **options)
 
 
-def implementation_of(x: Any) -> ModuleType:
-    """The module that pools this tensor: compiled for its host, or portable."""
-    # PyTorch's compiler cannot follow the library's own questions.
-    if keras.config.backend() == "tensorflow" and _library.use_compiled(x):
-        from keras_pooling.implementations import tensorflow
+def implementation_of(x: Any) -> Any:
+    """What pools this tensor: compiled for its host, or portable."""
+    if not _library.use_compiled(x):
+        return portable
+    return _host(keras.config.backend())
 
-        return tensorflow
-    return portable
+
+@functools.cache
+def _host(backend: str) -> Compiled:
+    host = importlib.import_module(f"keras_pooling.implementations.{backend}")
+    return host.pooling
 
 
 def static_shape(x: Any) -> tuple[int | None, ...]:

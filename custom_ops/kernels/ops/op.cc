@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 
+#include "kernels/execution/huge_pages.h"
 #include "kernels/ops/infer.h"
 #include "kernels/ops/run.h"
 #include "kernels/ops/taps.h"
@@ -133,6 +134,12 @@ std::string CheckKnown(const char* kind, const std::vector<Array>& arrays) {
   return "";
 }
 
+int64_t BytesOf(const Array& array) {
+  int64_t bytes = ElementSize(array.type);
+  for (const int64_t size : array.shape) bytes *= size;
+  return bytes;
+}
+
 std::string TryRun(const BoundOp& op, const std::vector<Array>& inputs,
                    const std::vector<Array>& outputs, const Parallel& parallel) {
   std::string error = CheckKnown("input", inputs);
@@ -155,6 +162,7 @@ std::string TryRun(const BoundOp& op, const std::vector<Array>& inputs,
   error =
       CheckTypes(op, op.op->outputs, outputs, has_values ? &inputs[0].type : nullptr);
   if (!error.empty()) return error;
+  for (const Array& array : outputs) AdviseHugePages(array.data, BytesOf(array));
   return op.op->run(op, shapes, inputs, outputs, Guarded(parallel));
 }
 

@@ -1,0 +1,230 @@
+"""Pooling by the core's ops, for any host: what is asked of the core, and by which op.
+
+A host is a subclass of `Compiled` that calls the ops. Knows no host and no layer.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+from keras_pooling import arguments
+from keras_pooling.arguments import (
+    AdaptiveWindows,
+    Regions,
+    SlidingWindows,
+    Windows,
+)
+
+# A window of at most this many taps has them numbered in one byte.
+_MOST_TAPS_OF_A_BYTE = 256
+
+
+class RegionsWithoutEdges(NamedTuple):
+    """What is known of `Regions` without a tensor."""
+
+    rank: int
+    overlapping: bool
+    largest: tuple[int | None, ...]
+    regions_per: str
+
+
+class Call(NamedTuple):
+    """What the core is asked for, besides tensors; hashable."""
+
+    reduction: str
+    windows: SlidingWindows | AdaptiveWindows | RegionsWithoutEdges
+    data_format: str
+    count_include_pad: bool = False
+    divisor_override: int = 0  # 0: the number of taps
+    p: float = 2.0
+    normalize: bool = True
+
+    @property
+    def channels_first(self) -> bool:
+        """Whether the channels stand before the spatial axes."""
+        return self.data_format == "channels_first"
+
+    @property
+    def number_of_edges(self) -> int:
+        """How many tensors of edges go with it."""
+        of_regions = isinstance(self.windows, RegionsWithoutEdges)
+        return self.windows.rank if of_regions else 0
+
+    def attributes(self) -> dict[str, Any]:
+        """As custom_ops/kernels/spec/attributes.inc lists them; defaults left out."""
+        return _attributes(self)
+
+    def sizes(self, shape: Any) -> Any:
+        """The spatial sizes of a shape."""
+        return shape[2:] if self.channels_first else shape[1:-1]
+
+    def with_sizes(self, shape: Any, sizes: Any) -> tuple:
+        """A shape with other spatial sizes."""
+        if self.channels_first:
+            return (*shape[:2], *sizes)
+        return (shape[0], *sizes, shape[-1])
+
+    def output_sizes(self, sizes: Any, edges: Any) -> tuple:
+        """Number of windows along each axis."""
+        if isinstance(self.windows, RegionsWithoutEdges):
+            return tuple(row.shape[-1] - 1 for row in edges)
+        return self.windows.output_sizes(sizes)
+
+    def taps_fit_a_byte(self, sizes: Any) -> bool:
+        """Whether one byte numbers the taps of the largest window."""
+        if isinstance(self.windows, RegionsWithoutEdges):
+            taps = self.with_edges([None] * self.windows.rank).max_taps(sizes)
+        else:
+            taps = self.windows.max_taps(sizes)
+        return taps is not None and taps <= _MOST_TAPS_OF_A_BYTE
+
+    def with_edges(self, edges: Any) -> Windows:
+        """The windows, given the edges of regions."""
+        if isinstance(self.windows, RegionsWithoutEdges):
+            _, *others = self.windows
+            return Regions(tuple(edges), *others)
+        return self.windows
+
+
+def without_edges(windows: Windows) -> tuple[Any, tuple]:
+    """What a call keeps of the windows, and the tensors that they hold."""
+    if isinstance(windows, Regions):
+        kept = (windows.rank, windows.overlapping, windows.largest)
+        return RegionsWithoutEdges(*kept, windows.regions_per), windows.edges
+    return windows, ()
+
+
+class Compiled(ABC):
+    """The functions of an implementation. A subclass calls the ops of one host."""
+
+    def max_pool(
+        self, x: Any, windows: Windows, data_format: str, return_indices: bool = False
+    ) -> Any:
+        """Greatest tap of each window: the first NaN, else the first greatest."""
+        windows, edges = without_edges(windows)
+        call = Call("max", windows, data_format)
+        if not return_indices:
+            return self.select(call, x, edges)
+        y, taps = self.select_with_taps(call, x, edges)
+        sizes = call.sizes(static_sizes(x.shape))
+        return y, self.indices(call, x, taps, edges, arguments.index_dtype(sizes))
+
+    def avg_pool(
+        self,
+        x: Any,
+        windows: Windows,
+        data_format: str,
+        count_include_pad: bool = False,
+        divisor_override: int | None = None,
+    ) -> Any:
+        """Sum of each window's taps over their number; halves are summed in float32."""
+        windows, edges = without_edges(windows)
+        options = (count_include_pad, divisor_override or 0)
+        return self.blend(Call("avg", windows, data_format, *options), x, edges)
+
+    def lp_pool(
+        self, x: Any, windows: Windows, data_format: str, p: float, normalize: bool
+    ) -> Any:
+        """`(Σ |x|^p)^(1/p)` of each window's taps; the mean's root with `normalize`."""
+        windows, edges = without_edges(windows)
+        call = Call("lp", windows, data_format, p=p, normalize=normalize)
+        return self.blend(call, x, edges)
+
+    def stochastic_pool(
+        self, x: Any, windows: Windows, data_format: str, seed: Any
+    ) -> Any:
+        """A tap drawn by weight max(x, 0), or without a seed the expectation of it."""
+        windows, edges = without_edges(windows)
+        if seed is None:
+            return self.blend(Call("expectation", windows, data_format), x, edges)
+        return self.select(Call("stochastic", windows, data_format), x, edges, seed)
+
+    @abstractmethod
+    def fractional_regions(
+        self,
+        size: Any,
+        count: Any,
+        rows: Any,
+        seed: Any,
+        pseudo_random: bool,
+        axis: int,
+    ) -> Any:
+        """Draws the edges of one axis's regions; as `portable.fractional_regions`.
+
+        The bits are those of the seed, the row and the axis alone.
+        """
+
+    @abstractmethod
+    def select(self, call: Call, x: Any, edges: tuple, seed: Any = None) -> Any:
+        """SelectingPool, differentiable."""
+
+    @abstractmethod
+    def select_with_taps(self, call: Call, x: Any, edges: tuple) -> tuple[Any, Any]:
+        """SelectingPool, and which tap won."""
+
+    @abstractmethod
+    def indices(self, call: Call, x: Any, taps: Any, edges: tuple, dtype: str) -> Any:
+        """TapIndices of the pool of `x` that gave the taps."""
+
+    @abstractmethod
+    def blend(self, call: Call, x: Any, edges: tuple) -> Any:
+        """BlendingPool, differentiable."""
+
+
+def static_sizes(shape: Any) -> tuple:
+    """A shape as a tuple, None for what is not known."""
+    return tuple(shape.as_list() if hasattr(shape, "as_list") else shape)
+
+
+def p_bits(p: float) -> int:
+    """The attribute that carries a double: not all hosts have attributes of doubles."""
+    (bits,) = struct.unpack("<q", struct.pack("<d", p))
+    return bits
+
+
+def p_of_bits(bits: int) -> float:
+    """The inverse of `p_bits`."""
+    (p,) = struct.unpack("<d", struct.pack("<q", bits))
+    return p
+
+
+@functools.lru_cache(maxsize=1024)
+def _attributes(call: Call) -> dict[str, Any]:
+    attributes = {
+        "reduction": call.reduction,
+        "channels_first": call.channels_first,
+        **_window_attributes(call.windows),
+    }
+    if call.reduction == "avg":
+        attributes["count_include_pad"] = call.count_include_pad
+        attributes["divisor_override"] = call.divisor_override
+    if call.reduction == "lp":
+        attributes["p_bits"] = p_bits(call.p)
+        # The root of a mean divides by the number of taps (0), that of a sum by 1.
+        attributes["divisor_override"] = 0 if call.normalize else 1
+    return attributes
+
+
+def _window_attributes(windows: Any) -> dict[str, Any]:
+    if isinstance(windows, RegionsWithoutEdges):
+        return {
+            "geometry": "regions",
+            "window": [1] * windows.rank,
+            "overlapping": windows.overlapping,
+        }
+    if isinstance(windows, AdaptiveWindows):
+        sizes = [-1 if size is None else size for size in windows.output_size]
+        return {"geometry": "adaptive", "window": sizes}
+    attributes = {
+        "window": list(windows.pool_size),
+        "strides": list(windows.strides),
+        "dilations": list(windows.dilation_rate),
+        "ceil_mode": windows.ceil_mode,
+    }
+    if isinstance(windows.padding, str):
+        return {**attributes, "padding": windows.padding.upper()}
+    pads = [side for pair in windows.padding for side in pair]
+    return {**attributes, "padding": "EXPLICIT", "pads": pads}
