@@ -36,7 +36,7 @@ _portable_here: contextvars.ContextVar[bool] = contextvars.ContextVar(
 
 
 # The backends that the core serves.
-_HOSTS = ("jax", "tensorflow")
+HOSTS = ("jax", "tensorflow", "torch")
 # How much faster a max pool trains compiled, roughly, than by Keras's own layer.
 _GAINS = {"jax": "ten times", "tensorflow": "twice", "torch": "five times"}
 
@@ -105,7 +105,7 @@ def use_compiled(x: Any) -> bool:
     Raises:
         RuntimeError: Either does not load and `KERAS_POOLING_REQUIRE_COMPILED=1`.
     """
-    if _portable_here.get() or not _wanted() or not _ON_CPU[_backend()](x):
+    if not is_wanted() or not _ON_CPU[_backend()](x):
         return False
     outcome = _usable()
     if outcome.core is None:
@@ -114,6 +114,11 @@ def use_compiled(x: Any) -> bool:
         _fall_back(outcome, outcome.xla_problem)
         return False
     return True
+
+
+def is_wanted() -> bool:
+    """Tells whether the compiled ops are to compute here, if they can."""
+    return not _portable_here.get() and _wanted()
 
 
 @contextlib.contextmanager
@@ -266,7 +271,7 @@ def _build_record() -> ModuleType | None:
 
 
 def _wanted() -> bool:
-    return _backend() in _HOSTS and not _is_set("KERAS_POOLING_PORTABLE")
+    return _backend() in HOSTS and not _is_set("KERAS_POOLING_PORTABLE")
 
 
 @functools.cache

@@ -185,8 +185,9 @@ class AdaptiveWindows:
                 return None
             # size / wanted = whole + part / wanted in lowest terms: a window can
             # reach into an element at one end (part 1) or at both.
-            whole, part = divmod(size, wanted)
-            part //= math.gcd(size, wanted)
+            whole, part = size // wanted, size % wanted
+            if part:
+                part //= math.gcd(size, wanted)
             taps *= whole + min(part, 2)
         return taps
 

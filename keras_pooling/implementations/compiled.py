@@ -17,6 +17,7 @@ from keras_pooling.arguments import (
     SlidingWindows,
     Windows,
 )
+from keras_pooling.implementations import portable
 
 # A window of at most this many taps has them numbered in one byte.
 _MOST_TAPS_OF_A_BYTE = 256
@@ -54,8 +55,8 @@ class Call(NamedTuple):
         return self.windows.rank if of_regions else 0
 
     def attributes(self) -> dict[str, Any]:
-        """As custom_ops/kernels/spec/attributes.inc lists them; defaults left out."""
-        return _attributes(self)
+        """As `attributes_of`, which is asked once."""
+        return _cached_attributes(self)
 
     def sizes(self, shape: Any) -> Any:
         """The spatial sizes of a shape."""
@@ -191,8 +192,8 @@ def p_of_bits(bits: int) -> float:
     return p
 
 
-@functools.lru_cache(maxsize=1024)
-def _attributes(call: Call) -> dict[str, Any]:
+def attributes_of(call: Call) -> dict[str, Any]:
+    """As custom_ops/kernels/spec/attributes.inc lists them; defaults left out."""
     attributes = {
         "reduction": call.reduction,
         "channels_first": call.channels_first,
@@ -206,6 +207,43 @@ def _attributes(call: Call) -> dict[str, Any]:
         # The root of a mean divides by the number of taps (0), that of a sum by 1.
         attributes["divisor_override"] = 0 if call.normalize else 1
     return attributes
+
+
+_cached_attributes = functools.lru_cache(maxsize=1024)(attributes_of)
+
+
+def composed(attributes: dict[str, Any], x: Any) -> Any:
+    """What a blending op gives, by the portable path: to be differentiated again.
+
+    Args:
+        attributes: of a reduction that saves x and y; without regions.
+        x: tensor.
+    """
+    windows = _windows_of(attributes)
+    data_format = "channels_first" if attributes["channels_first"] else "channels_last"
+    if attributes["reduction"] == "expectation":
+        return portable.stochastic_pool(x, windows, data_format, None)
+    p = p_of_bits(attributes["p_bits"])
+    normalize = attributes["divisor_override"] == 0
+    return portable.lp_pool(x, windows, data_format, p, normalize)
+
+
+def _windows_of(attributes: dict[str, Any]) -> Windows:
+    """The windows that `attributes_of` made these of."""
+    if attributes.get("geometry") == "adaptive":
+        sizes = attributes["window"]
+        return AdaptiveWindows(tuple([None if size < 0 else size for size in sizes]))
+    padding = attributes["padding"].lower()
+    if padding == "explicit":
+        pads = attributes["pads"]
+        padding = tuple(zip(pads[::2], pads[1::2], strict=True))
+    return SlidingWindows(
+        tuple(attributes["window"]),
+        tuple(attributes["strides"]),
+        tuple(attributes["dilations"]),
+        padding,
+        bool(attributes["ceil_mode"]),
+    )
 
 
 def _window_attributes(windows: Any) -> dict[str, Any]:

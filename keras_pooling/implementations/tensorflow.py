@@ -9,9 +9,8 @@ import tensorflow as tf
 from tensorflow.python.eager import record
 
 from keras_pooling import _library
-from keras_pooling.arguments import AdaptiveWindows, SlidingWindows, Windows
 from keras_pooling.implementations import portable
-from keras_pooling.implementations.compiled import Call, Compiled, p_of_bits
+from keras_pooling.implementations.compiled import Call, Compiled, composed
 
 # What custom_ops/kernels/spec/attributes.inc lists: every op with windows has all.
 _ATTRIBUTES = (
@@ -86,7 +85,7 @@ class TensorFlow(Compiled):
 
     def absolute(self, x: Any) -> Any:
         """|x|, whose gradient has the same bits inside XLA: no zero is multiplied."""
-        return _absolute(x)
+        return _absolute(tf.convert_to_tensor(x))
 
     def squeeze(self, y: Any, axes: tuple[int, ...]) -> Any:
         """As `keras.ops.squeeze`, without all that it asks first."""
@@ -121,24 +120,6 @@ def _selecting_pool(
 
 def _regions(edges: tuple) -> list[Any]:
     return [tf.cast(row, tf.int64) for row in edges]
-
-
-def _windows_of(attributes: dict[str, Any]) -> Windows:
-    """The windows that `Call.attributes` made these of."""
-    if attributes["geometry"] == b"adaptive":
-        sizes = attributes["window"]
-        return AdaptiveWindows(tuple(None if size < 0 else size for size in sizes))
-    padding = attributes["padding"].decode().lower()
-    if padding == "explicit":
-        pads = attributes["pads"]
-        padding = tuple(zip(pads[::2], pads[1::2], strict=True))
-    return SlidingWindows(
-        tuple(attributes["window"]),
-        tuple(attributes["strides"]),
-        tuple(attributes["dilations"]),
-        padding,
-        attributes["ceil_mode"],
-    )
 
 
 @functools.cache
@@ -265,16 +246,10 @@ def _blending_pool_grad_gradient(op: tf.Operation, ddx: Any) -> Any:
 
 def _composed_gradient(arguments: dict[str, Any], x: Any, dy: Any) -> Any:
     """The gradient of a blending op by the portable path, to be differentiated on."""
-    windows = _windows_of(arguments)
-    data_format = "channels_first" if arguments["channels_first"] else "channels_last"
+    texts = {n: v.decode() if isinstance(v, bytes) else v for n, v in arguments.items()}
     with tf.GradientTape() as tape:
         tape.watch(x)
-        if arguments["reduction"] == b"expectation":
-            y = portable.stochastic_pool(x, windows, data_format, None)
-        else:
-            p = p_of_bits(arguments["p_bits"])
-            normalize = arguments["divisor_override"] == 0
-            y = portable.lp_pool(x, windows, data_format, p, normalize)
+        y = composed(texts, x)
     return tape.gradient(y, x, output_gradients=dy)
 
 

@@ -19,7 +19,6 @@ from keras import ops
 from keras_pooling import _library, arguments
 from keras_pooling.arguments import ArgumentError, Windows
 from keras_pooling.implementations import masked, portable
-from keras_pooling.implementations.compiled import Compiled
 from keras_pooling.ops import regions
 from keras_pooling.windows import FractionalWindows, Regions
 
@@ -69,8 +68,9 @@ def pool(
     Raises:
         ArgumentError: if the windows do not fit the input, or its dtype is not pooled.
     """
-    # Regions hold tensors, which a cache would keep.
-    make = plan if isinstance(windows, Regions) else _cached_plan
+    # Regions hold tensors, which a cache would keep. PyTorch's compiler warns of it.
+    uncached = isinstance(windows, Regions) or _is_compiling()
+    make = plan if uncached else _cached_plan
     planned = make(static_shape(inputs), windows, data_format, keepdims)
     if isinstance(inputs, keras.KerasTensor):
         return spec(function, inputs, planned, options)
@@ -104,9 +104,17 @@ def plan(
     return Plan(windows, output_shape, dropped, index_dtype, None not in shape)
 
 
-_cached_plan = plan
-if keras.config.backend() != "torch":  # whose compiler warns of caches
-    _cached_plan = functools.lru_cache(maxsize=1024)(plan)
+_cached_plan = functools.lru_cache(maxsize=1024)(plan)
+
+
+def _is_compiling() -> bool:
+    return False
+
+
+if keras.config.backend() == "torch":
+    import torch
+
+    _is_compiling = torch.compiler.is_compiling
 
 
 def spec(function: str, inputs: Any, planned: Plan, options: dict[str, Any]) -> Any:
@@ -171,15 +179,17 @@ def _computed(
 
 def implementation_of(x: Any) -> Any:
     """What pools this tensor: compiled for its host, or portable."""
-    if not _library.use_compiled(x):
-        return portable
-    return _host(keras.config.backend())
+    return _host.pooling if use_compiled(x) else portable
 
 
-@functools.cache
-def _host(backend: str) -> Compiled:
-    host = importlib.import_module(f"keras_pooling.implementations.{backend}")
-    return host.pooling
+_host: Any = None
+use_compiled = _library.use_compiled
+if keras.config.backend() in _library.HOSTS:
+    _host = importlib.import_module(
+        f"keras_pooling.implementations.{keras.config.backend()}"
+    )
+    # A host may have its own way to ask.
+    use_compiled = getattr(_host, "use_compiled", use_compiled)
 
 
 def static_shape(x: Any) -> tuple[int | None, ...]:

@@ -59,13 +59,27 @@ def _two_words(seed: Any) -> Any:
         kind = keras.backend.standardize_dtype(seed.dtype)
         if tuple(seed.shape) == (2,) and "int" in kind:
             return ops.cast(seed, dtype)
-    elif np.shape(seed) == (2,) and np.asarray(seed).dtype.kind in "iu":
-        words = np.asarray(seed).astype("uint32")  # the low 32 bits of each
-        return ops.convert_to_tensor(words.astype(dtype), dtype)
+    else:
+        numbers = seed.tolist() if isinstance(seed, np.ndarray) else seed
+        if _are_two_integers(numbers):
+            # The low 32 bits of each, as the dtype holds them.
+            words = [int(number) % 2**32 for number in numbers]
+            if dtype == "int32":
+                words = [word - 2**32 if word >= 2**31 else word for word in words]
+            return ops.convert_to_tensor(words, dtype)
     raise ArgumentError(
         "the `seed` argument must be a `keras.random.SeedGenerator`, or two "
         f"integers. Received seed={seed!r}. Use for example seed=(1234, 0), with "
         "another second number in every call."
+    )
+
+
+def _are_two_integers(numbers: Any) -> bool:
+    if not isinstance(numbers, tuple | list) or len(numbers) != 2:
+        return False
+    return all(
+        isinstance(number, int | np.integer) and not isinstance(number, bool)
+        for number in numbers
     )
 
 

@@ -10,7 +10,6 @@ import pytest
 import tensorflow as tf
 
 import keras_pooling as kp
-from keras_pooling import _library as library
 from keras_pooling.implementations import portable
 from keras_pooling.ops import dispatch
 
@@ -129,7 +128,7 @@ def test_symbolic_indices():
 @by_function
 def test_the_implementation_is_chosen_in_one_place(name, monkeypatch):
     asked, ran = [], []
-    monkeypatch.setattr(library, "use_compiled", lambda x: asked.append(x) or False)
+    monkeypatch.setattr(dispatch, "use_compiled", lambda x: asked.append(x) or False)
     inner = name.removeprefix("global_")
     if FUNCTIONS[name].get("p") == math.inf:
         inner = "max_pool"

@@ -175,7 +175,7 @@ def test_importing_the_package_is_enough_to_load_a_saved_model(tmp_path):
     assert done.stdout.strip() == str(model(x).numpy().ravel().tolist()), done.stderr
 
 
-@pytest.mark.parametrize("backend", ["jax"])
+@pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_use_the_core_and_never_import_tensorflow(backend):
     code = (
         "import sys, keras_pooling as kp\n"

@@ -1,0 +1,553 @@
+"""Pooling by the core's ops, as operators of PyTorch.
+
+Each is defined once, with its form for shapes alone, its kernel for CPUs and its
+derivative, so that autograd, `torch.compile` and `torch.export` know it. The kernels
+call the core's C entry, custom_ops/hosts/c/keras_pooling.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from keras_pooling import _library
+from keras_pooling.implementations import portable
+from keras_pooling.implementations.compiled import (
+    Call,
+    Compiled,
+    attributes_of,
+    composed,
+)
+
+_DTYPES = {  # KerasPoolingType
+    torch.float16: 0,
+    torch.bfloat16: 1,
+    torch.float32: 2,
+    torch.float64: 3,
+    torch.int8: 4,
+    torch.uint8: 5,
+    torch.int16: 6,
+    torch.int32: 7,
+    torch.int64: 8,
+}
+
+
+def use_compiled(x: torch.Tensor) -> bool:
+    """As `_library.use_compiled`, in a way that PyTorch's compiler can follow."""
+    return x.device.type == "cpu" and _is_usable()
+
+
+@torch.compiler.assume_constant_result
+def _is_usable() -> bool:
+    return _library.is_wanted() and _library.core() is not None
+
+
+class Torch(Compiled):
+    """The core's ops as PyTorch has them registered."""
+
+    def fractional_regions(
+        self,
+        size: Any,
+        count: Any,
+        rows: Any,
+        seed: Any,
+        pseudo_random: bool,
+        axis: int,
+    ) -> Any:
+        """Draws the edges of one axis's regions; as `portable.fractional_regions`."""
+        if seed is None:  # nothing to draw
+            return portable.fractional_regions(
+                size, count, rows, seed, pseudo_random, axis
+            )
+        return _ops.fractional_regions(seed, size, count, rows, pseudo_random, axis)
+
+    def select(self, call: Call, x: Any, edges: tuple, seed: Any = None) -> Any:
+        """SelectingPool; the taps are recorded where a gradient may be asked for."""
+        arguments = _arguments(call, x, edges)
+        if torch.is_grad_enabled() and x.requires_grad:
+            byte = call.taps_fit_a_byte(call.sizes(x.shape))
+            return _ops.selecting_pool(x, seed, *arguments, byte)[0]
+        return _ops.selecting_pool_values(x, seed, *arguments)
+
+    def select_with_taps(self, call: Call, x: Any, edges: tuple) -> tuple[Any, Any]:
+        """SelectingPool, and which tap won."""
+        byte = call.taps_fit_a_byte(call.sizes(x.shape))
+        return _ops.selecting_pool(x, None, *_arguments(call, x, edges), byte)
+
+    def indices(self, call: Call, x: Any, taps: Any, edges: tuple, dtype: str) -> Any:
+        """TapIndices of the pool of `x` that gave the taps."""
+        sizes = list(call.sizes(x.shape))
+        wide = dtype == "int64"
+        return _ops.tap_indices(taps, _joined(edges), _text(call), sizes, wide)
+
+    def blend(self, call: Call, x: Any, edges: tuple) -> Any:
+        """BlendingPool."""
+        return _ops.blending_pool(x, *_arguments(call, x, edges))
+
+
+def _arguments(call: Call, x: Any, edges: tuple) -> tuple[Any, str, list]:
+    """Edges, the call as a text, and the spatial sizes of the output."""
+    sizes = call.output_sizes(call.sizes(x.shape), edges)
+    return _joined(edges), _text(call), list(sizes)
+
+
+def _joined(edges: tuple) -> torch.Tensor | None:
+    """The edges of all axes side by side, as an operator takes them."""
+    return torch.cat(edges, -1) if edges else None
+
+
+def _text(call: Call) -> str:
+    """A call as an operator takes it, "reduction=max;window=2,2"."""
+    # PyTorch's compiler warns of caches.
+    make = _new_text if torch.compiler.is_compiling() else _cached_text
+    return make(call)
+
+
+def _new_text(call: Call) -> str:
+    items = [f"{name}={_value_text(v)}" for name, v in attributes_of(call).items()]
+    return ";".join(items)
+
+
+_cached_text = functools.lru_cache(maxsize=1024)(_new_text)
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, str):
+        return f"'{value}"
+    if isinstance(value, list):
+        return ",".join([str(number) for number in value]) + ","
+    return str(int(value))
+
+
+def _attributes_in(text: str) -> dict[str, Any]:
+    """The attributes that `_text` was made of."""
+    attributes: dict[str, Any] = {}
+    for item in text.split(";"):
+        name, value = item.split("=")
+        if value.startswith("'"):
+            attributes[name] = value[1:]
+        else:
+            numbers = [int(number) for number in value.split(",") if number]
+            attributes[name] = numbers if "," in value else numbers[0]
+    return attributes
+
+
+# The C entry.
+
+
+class _Attribute(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("text", ctypes.c_char_p),
+        ("ints", ctypes.POINTER(ctypes.c_int64)),
+        ("count", ctypes.c_int64),
+    )
+
+
+class _Array(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_int32),
+        ("rank", ctypes.c_int32),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("data", ctypes.c_void_p),
+    )
+
+
+_ERRORS = {1: ValueError, 2: MemoryError}
+_threads = threading.local()
+
+
+@functools.cache
+def _entry() -> ctypes.CDLL:
+    core = _library.core()
+    core.KerasPoolingMessage.restype = ctypes.c_char_p
+    core.KerasPoolingRun.argtypes = (
+        *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32),
+        *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p),
+    )
+    return core
+
+
+@functools.lru_cache(maxsize=1024)
+def _bound(op: str, text: str, channels_first: bool | None) -> ctypes.c_void_p:
+    """An op of the core with its attributes; it lives as long as the process."""
+    attributes = _attributes_in(text)
+    if channels_first is not None:
+        attributes["channels_first"] = int(channels_first)
+    items = [_attribute(name, value) for name, value in attributes.items()]
+    handle = ctypes.c_void_p()
+    array = (_Attribute * len(items))(*items)
+    _check(
+        _entry().KerasPoolingBind(op.encode(), array, len(items), ctypes.byref(handle))
+    )
+    return handle
+
+
+def _attribute(name: str, value: Any) -> _Attribute:
+    if isinstance(value, str):
+        return _Attribute(name.encode(), value.encode(), None, 0)
+    numbers = value if isinstance(value, list) else [value]
+    ints = (ctypes.c_int64 * len(numbers))(*numbers)
+    return _Attribute(name.encode(), None, ints, len(numbers))
+
+
+class _Frame:
+    """The arguments of one call of the C entry, to be filled with addresses."""
+
+    def __init__(self, inputs: tuple, outputs: tuple):
+        self.inputs = (_Array * len(inputs))(*map(self._array, inputs))
+        self.outputs = (_Array * len(outputs))(*map(self._array, outputs))
+        self.slots = [*self.inputs, *self.outputs]
+
+    @staticmethod
+    def _array(kind: tuple) -> _Array:
+        dtype, shape = kind
+        sizes = (ctypes.c_int64 * len(shape))(*shape)
+        return _Array(_DTYPES[dtype], len(shape), sizes, None)
+
+
+@functools.lru_cache(maxsize=1024)
+def _frames(inputs: tuple, outputs: tuple) -> list[_Frame]:
+    """Frames for tensors of these dtypes and shapes that no thread is using."""
+    return []
+
+
+def _run(
+    op: str,
+    text: str,
+    channels_first: bool | None,
+    inputs: list[torch.Tensor],
+    outputs: list[torch.Tensor],
+) -> None:
+    """Runs an op on tensors that are dense."""
+    kinds = tuple([(x.dtype, tuple(x.shape)) for x in inputs])
+    results = tuple([(y.dtype, tuple(y.shape)) for y in outputs])
+    frames = _frames(kinds, results)
+    try:
+        frame = frames.pop()
+    except IndexError:
+        frame = _Frame(kinds, results)
+    for slot, tensor in zip(frame.slots, (*inputs, *outputs), strict=True):
+        slot.data = tensor.data_ptr()
+    core = _entry()
+    threads = torch.get_num_threads()
+    if getattr(_threads, "wanted", None) != threads:
+        core.KerasPoolingSetThreads(threads)
+        _threads.wanted = threads
+    handle = _bound(op, text, channels_first)
+    status = core.KerasPoolingRun(
+        handle, frame.inputs, len(inputs), frame.outputs, len(outputs), None
+    )
+    frames.append(frame)
+    if status:
+        _check(status)
+
+
+def _check(status: int) -> None:
+    if status:
+        message = _entry().KerasPoolingMessage().decode()
+        raise _ERRORS.get(status, RuntimeError)(message)
+
+
+# How a tensor lies in memory. Whatever its axes are called, channels that lie next to
+# each other are "channels last" for the core: neither format costs a copy.
+
+
+def _is_first(text: str) -> bool:
+    return "channels_first=1" in text
+
+
+def _swapped(x: torch.Tensor, to_first: bool) -> torch.Tensor:
+    """The view of a tensor with its channels moved to the other place."""
+    return x.movedim(-1, 1) if to_first else x.movedim(1, -1)
+
+
+def _order(x: torch.Tensor, text: str) -> bool:
+    """Whether the channels of x stand before the spatial axes in memory."""
+    first = _is_first(text)
+    # What is drawn depends on the place in memory.
+    if x.is_contiguous() or "reduction='stochastic" in text:
+        return first
+    return first ^ _swapped(x, not first).is_contiguous()
+
+
+def _laid_out(x: torch.Tensor, text: str, first: bool) -> torch.Tensor:
+    """A dense form of x in a given order."""
+    return (x if first == _is_first(text) else _swapped(x, first)).contiguous()
+
+
+def _empty(
+    like: torch.Tensor, first: bool, sizes: Any, dtype: torch.dtype
+) -> torch.Tensor:
+    batch, channels = like.shape[0], like.shape[1 if first else -1]
+    shape = (batch, channels, *sizes) if first else (batch, *sizes, channels)
+    return like.new_empty(shape, dtype=dtype)
+
+
+def _spatial(x: torch.Tensor, first: bool) -> Any:
+    return list(x.shape[2:] if first else x.shape[1:-1])
+
+
+def _restored(y: torch.Tensor, text: str, first: bool) -> torch.Tensor:
+    """A result in the order that the caller's axes have."""
+    return y if first == _is_first(text) else _swapped(y, not first)
+
+
+def _edges(joined: torch.Tensor | None, windows: Any) -> list[torch.Tensor]:
+    """The edges of each axis, given how many windows it has."""
+    if joined is None:
+        return []
+    parts = joined.split([count + 1 for count in windows], -1)
+    return [part.contiguous() for part in parts]
+
+
+# The operators: allocation is one function for shapes alone and for kernels.
+
+
+_definitions = torch.library.Library("keras_pooling", "DEF")
+
+
+def _operator(schema: str) -> Callable:
+    """Registers a function `(compute, *arguments)` as an operator.
+
+    `compute` is False where shapes alone are asked for.
+    """
+
+    def register(function: Callable) -> Callable:
+        name = schema.split("(")[0]
+        _definitions.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
+        _definitions.impl(name, functools.partial(function, True), "CPU")
+        torch.library.register_fake(
+            f"keras_pooling::{name}",
+            functools.partial(function, False),
+            lib=_definitions,
+        )
+        return function
+
+    return register
+
+
+@_operator(
+    "selecting_pool(Tensor x, Tensor? seed, Tensor? edges, str call, SymInt[] sizes, "
+    "bool byte) -> (Tensor, Tensor)"
+)
+def _selecting_pool(compute, x, seed, edges, call, sizes, byte):
+    first = _order(x, call)
+    x = _laid_out(x, call, first)
+    y = _empty(x, first, sizes, x.dtype)
+    taps = _empty(x, first, sizes, torch.uint8 if byte else torch.int32)
+    if compute:
+        seeds = [] if seed is None else [seed]
+        inputs = [x, *seeds, *_edges(edges, sizes)]
+        _run("SelectingPool", call, first, inputs, [y, taps])
+    return _restored(y, call, first), _restored(taps, call, first)
+
+
+@_operator(
+    "selecting_pool_values(Tensor x, Tensor? seed, Tensor? edges, str call, "
+    "SymInt[] sizes) -> Tensor"
+)
+def _selecting_pool_values(compute, x, seed, edges, call, sizes):
+    first = _order(x, call)
+    x = _laid_out(x, call, first)
+    y = _empty(x, first, sizes, x.dtype)
+    if compute:
+        seeds = [] if seed is None else [seed]
+        _run("SelectingPool", call, first, [x, *seeds, *_edges(edges, sizes)], [y])
+    return _restored(y, call, first)
+
+
+@_operator(
+    "selecting_pool_grad(Tensor dy, Tensor taps, Tensor? edges, str call, "
+    "SymInt[] sizes, bool first) -> Tensor"
+)
+def _selecting_pool_grad(compute, dy, taps, edges, call, sizes, first):
+    dy, taps = _laid_out(dy, call, first), _laid_out(taps, call, first)
+    dx = _empty(dy, first, sizes, dy.dtype)
+    if compute:
+        inputs = [dy, taps, torch.tensor(sizes), *_edges(edges, _spatial(taps, first))]
+        _run("SelectingPoolGrad", call, first, inputs, [dx])
+    return _restored(dx, call, first)
+
+
+@_operator(
+    "selecting_pool_pick(Tensor x, Tensor taps, Tensor? edges, str call) -> Tensor"
+)
+def _selecting_pool_pick(compute, x, taps, edges, call):
+    first = _order(taps, call)
+    x, taps = _laid_out(x, call, first), _laid_out(taps, call, first)
+    y = torch.empty_like(taps, dtype=x.dtype)
+    if compute:
+        inputs = [x, taps, *_edges(edges, _spatial(taps, first))]
+        _run("SelectingPoolPick", call, first, inputs, [y])
+    return _restored(y, call, first)
+
+
+@_operator("blending_pool(Tensor x, Tensor? edges, str call, SymInt[] sizes) -> Tensor")
+def _blending_pool(compute, x, edges, call, sizes):
+    first = _order(x, call)
+    x = _laid_out(x, call, first)
+    y = _empty(x, first, sizes, x.dtype)
+    if compute:
+        _run("BlendingPool", call, first, [x, *_edges(edges, sizes)], [y])
+    return _restored(y, call, first)
+
+
+@_operator(
+    "blending_pool_grad(Tensor dy, Tensor? x, Tensor? y, Tensor? edges, str call, "
+    "SymInt[] sizes, bool first) -> Tensor"
+)
+def _blending_pool_grad(compute, dy, x, y, edges, call, sizes, first):
+    dy = _laid_out(dy, call, first)
+    saved = [] if x is None else [_laid_out(v, call, first) for v in (x, y)]
+    dx = _empty(dy, first, sizes, dy.dtype)
+    if compute:
+        inputs = [dy, torch.tensor(sizes), *saved, *_edges(edges, _spatial(dy, first))]
+        _run("BlendingPoolGrad", call, first, inputs, [dx])
+    return _restored(dx, call, first)
+
+
+@_operator(
+    "tap_indices(Tensor taps, Tensor? edges, str call, SymInt[] sizes, bool wide) "
+    "-> Tensor"
+)
+def _tap_indices(compute, taps, edges, call, sizes, wide):
+    first = _order(taps, call)
+    taps = _laid_out(taps, call, first)
+    indices = torch.empty_like(taps, dtype=torch.int64 if wide else torch.int32)
+    if compute:
+        inputs = [taps, torch.tensor(sizes), *_edges(edges, _spatial(taps, first))]
+        _run("TapIndices", call, first, inputs, [indices])
+    return _restored(indices, call, first)
+
+
+@_operator(
+    "fractional_regions(Tensor seed, SymInt size, SymInt count, SymInt rows, "
+    "bool pseudo_random, int axis) -> Tensor"
+)
+def _fractional_regions(compute, seed, size, count, rows, pseudo_random, axis):
+    edges = seed.new_empty((rows, count + 1), dtype=torch.int64)
+    if compute:
+        text = f"pseudo_random={int(pseudo_random)};axis={axis}"
+        inputs = [seed, torch.tensor([size, count, rows])]
+        _run("FractionalRegions", text, None, inputs, [edges])
+    return edges
+
+
+# Derivatives.
+
+
+def _differentiated(name: str, setup: Callable) -> Callable:
+    def register(backward: Callable) -> Callable:
+        torch.library.register_autograd(
+            f"keras_pooling::{name}", backward, setup_context=setup, lib=_definitions
+        )
+        return backward
+
+    return register
+
+
+def _keep_taps(ctx: Any, inputs: tuple, output: tuple) -> None:
+    x, _, edges, ctx.call, _, _ = inputs
+    ctx.sizes = _spatial(x, _is_first(ctx.call))
+    ctx.first = _order(x, ctx.call)
+    ctx.save_for_backward(output[1], edges)
+    ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
+
+
+@_differentiated("selecting_pool", _keep_taps)
+def _selecting_pool_backward(ctx: Any, dy: Any, _: Any) -> tuple:
+    if dy is None:
+        return (None,) * 6
+    taps, edges = ctx.saved_tensors
+    dx = _ops.selecting_pool_grad(dy, taps, edges, ctx.call, ctx.sizes, ctx.first)
+    return dx, None, None, None, None, None
+
+
+def _keep_grad(ctx: Any, inputs: tuple, output: Any) -> None:
+    _, taps, edges, ctx.call, _, _ = inputs
+    ctx.save_for_backward(taps, edges)
+
+
+@_differentiated("selecting_pool_grad", _keep_grad)
+def _selecting_pool_grad_backward(ctx: Any, ddx: Any) -> tuple:
+    # dx is linear in dy: what comes back to dy is the tap that won.
+    taps, edges = ctx.saved_tensors
+    ddy = _ops.selecting_pool_pick(ddx, taps, edges, ctx.call)
+    return ddy, None, None, None, None, None
+
+
+def _keep_pick(ctx: Any, inputs: tuple, output: Any) -> None:
+    x, taps, edges, ctx.call = inputs
+    ctx.sizes = _spatial(x, _is_first(ctx.call))
+    ctx.first = _order(x, ctx.call)
+    ctx.save_for_backward(taps, edges)
+
+
+@_differentiated("selecting_pool_pick", _keep_pick)
+def _selecting_pool_pick_backward(ctx: Any, dy: Any) -> tuple:
+    taps, edges = ctx.saved_tensors
+    dx = _ops.selecting_pool_grad(dy, taps, edges, ctx.call, ctx.sizes, ctx.first)
+    return dx, None, None, None
+
+
+def _keep_blend(ctx: Any, inputs: tuple, output: Any) -> None:
+    x, edges, ctx.call, _ = inputs
+    ctx.sizes = _spatial(x, _is_first(ctx.call))
+    ctx.first = _order(x, ctx.call)
+    saved = (None, None) if "reduction='avg" in ctx.call else (x, output)
+    ctx.save_for_backward(*saved, edges)
+
+
+@_differentiated("blending_pool", _keep_blend)
+def _blending_pool_backward(ctx: Any, dy: Any) -> tuple:
+    x, y, edges = ctx.saved_tensors
+    if "reduction='expectation" in ctx.call:
+        dx = _composed_gradient(ctx.call, x, dy)
+    else:
+        dx = _ops.blending_pool_grad(dy, x, y, edges, ctx.call, ctx.sizes, ctx.first)
+    return dx, None, None, None
+
+
+def _keep_blend_grad(ctx: Any, inputs: tuple, output: Any) -> None:
+    dy, x, _, edges, ctx.call, _, _ = inputs
+    ctx.save_for_backward(*((None, None) if x is None else (dy, x)), edges)
+    ctx.windows = _spatial(dy, _is_first(ctx.call))
+
+
+@_differentiated("blending_pool_grad", _keep_blend_grad)
+def _blending_pool_grad_backward(ctx: Any, ddx: Any) -> tuple:
+    dy, x, edges = ctx.saved_tensors
+    if x is None:
+        # dx is linear in dy, and its adjoint is the average itself.
+        ddy = _ops.blending_pool(ddx, edges, ctx.call, ctx.windows)
+        return ddy, None, None, None, None, None, None
+    # By way of x, y has its share in the second of these.
+    with torch.enable_grad():
+        dy, x = _tracked(dy), _tracked(x)
+        dx = _composed_gradient(ctx.call, x, dy)
+        ddy, through_x = torch.autograd.grad(dx, (dy, x), ddx, create_graph=True)
+    return ddy, through_x, None, None, None, None, None
+
+
+def _tracked(x: torch.Tensor) -> torch.Tensor:
+    return x if x.requires_grad else x.detach().requires_grad_()
+
+
+def _composed_gradient(text: str, x: Any, dy: Any) -> Any:
+    """The gradient of a blending op by the portable path."""
+    further = torch.is_grad_enabled()
+    with torch.enable_grad():
+        x = _tracked(x)
+        y = composed(_attributes_in(text), x)
+        return torch.autograd.grad(y, x, dy, create_graph=further)[0]
+
+
+_ops = torch.ops.keras_pooling
+pooling = Torch()
