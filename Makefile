@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint ctest pytest sanitize fuzz aarch64 bench format clean
+.PHONY: help install demo test lint ctest pytest hosts sanitize fuzz aarch64 bench format clean
 
 # The first Python with venv that TensorFlow has wheels for; `make PYTHON=… demo` names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -22,19 +22,21 @@ help:
 	@echo 'make TARGET, where TARGET is one of'
 	@echo '  demo    train the documented model on real digits and show the result'
 	@echo '  test    formatters, linters, C++ tests, Python tests: what .ci/run calls'
+	@echo '  hosts   the part of it that runs on JAX and PyTorch, where TensorFlow is not installed'
 	@echo '  bench   peers side by side: table, plot, JSON; quick with ROWS=vgg1,resnet PEERS=tf,litert'
 	@echo '  sanitize  C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer, ThreadSanitizer'
 	@echo '  fuzz    random calls of the C entry, FUZZ_CALLS=1000000 of them, under sanitizers'
 	@echo '  aarch64 C++ tests cross-compiled and run in QEMU, their bits compared with this machine'
 	@echo '  format  format the Python and C++ sources'
-	@echo '  clean   remove .venv/, .venv-bench/, build/ and all that was made'
+	@echo '  clean   remove .venv/, .venv-bench/, .venv-hosts/, build/ and all that was made'
 
 # Prints what a target needs, of pyproject.toml: "run" to compile, run and show examples, else a dependency group.
 define LIST_REQUIREMENTS
 import sys, tomllib
 table = tomllib.load(open("pyproject.toml", "rb"))
 project, build = table["project"], table["build-system"]["requires"]
-run = build + ["cmake", "ninja"] + project["dependencies"] + project["optional-dependencies"]["examples"]
+extras = project["optional-dependencies"]
+run = build + ["cmake", "ninja"] + project["dependencies"] + extras["tensorflow"] + extras["examples"]
 print(*(run if sys.argv[1] == "run" else table["dependency-groups"][sys.argv[1]]), sep="\n")
 endef
 export LIST_REQUIREMENTS
@@ -82,7 +84,7 @@ install: .venv/install.stamp
 demo: install
 	@$(BIN)/python examples/max_pooling_in_cnn.py --output-dir $(OUTPUT_DIR)
 
-test: lint ctest pytest
+test: lint ctest pytest hosts
 	@echo '==> All checks passed'
 
 lint: .venv/lint.stamp
@@ -101,6 +103,31 @@ ctest: install
 pytest: install .venv/test.stamp
 	@echo '==> Python tests'
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The wheel where TensorFlow is not installed. JAX and PyTorch are in pip's cache by then.
+.venv-hosts/requirements.stamp: .venv/test.stamp
+	@echo '==> Installing Keras, JAX and PyTorch, without TensorFlow, into .venv-hosts'
+	@$(PYTHON) -m venv .venv-hosts
+	@$(BIN)/python -c "$$LIST_REQUIREMENTS" hosts > .venv-hosts/requirements.txt
+	@.venv-hosts/bin/python -m pip install --disable-pip-version-check -r .venv-hosts/requirements.txt
+	@touch $@
+
+.venv-hosts/install.stamp: .venv-hosts/requirements.stamp .venv/install.stamp $(wildcard keras_pooling/*.py keras_pooling/*/*.py keras_pooling/*/*/*.py)
+	@echo '==> Making the wheel and installing it into .venv-hosts'
+	@rm -rf .venv-hosts/wheel
+	@CXX='$(CXX)' $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation \
+	  --config-settings=build-dir=build --wheel-dir .venv-hosts/wheel .
+	@.venv-hosts/bin/python -m pip install --disable-pip-version-check --no-deps --force-reinstall .venv-hosts/wheel/*.whl
+	@touch $@
+
+hosts: .venv-hosts/install.stamp
+	@for backend in jax torch; do \
+	  echo "==> Keras on $$backend: compiled, then portable" && \
+	  KERAS_BACKEND=$$backend KERAS_POOLING_REQUIRE_COMPILED=1 \
+	    .venv-hosts/bin/pytest $(PYTEST_ARGS) tests/backends tests/on_$$backend && \
+	  KERAS_BACKEND=$$backend KERAS_POOLING_PORTABLE=1 \
+	    .venv-hosts/bin/pytest $(PYTEST_ARGS) tests/backends || exit 1; \
+	done
 
 # A build of the core's tests alone, in a folder of its own under build/: $(call core_tests,folder,options,target).
 define core_tests
@@ -163,5 +190,5 @@ format: .venv/lint.stamp
 	@$(BIN)/clang-format -i $(filter %.cc %.h,$(CXX_FILES))
 
 clean:
-	rm -rf .venv .venv-bench build demo_output dist wheelhouse
+	rm -rf .venv .venv-bench .venv-hosts build demo_output dist wheelhouse
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -31,7 +31,7 @@ def each_path(request):
 
 
 def pytest_ignore_collect(collection_path):
-    """Tests of one host run where Keras runs on it: see test_backends.py."""
+    """Tests of one host run where Keras runs on it: see `make hosts`."""
     import keras
 
     folder = collection_path.name

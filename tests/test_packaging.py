@@ -32,7 +32,9 @@ def test_one_wheel_serves_every_python():
 def test_built_against_the_tensorflow_that_runs():
     table = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     build = requirement(table["build-system"]["requires"], "tensorflow")
-    assert requirement(table["project"]["dependencies"], "tensorflow") == build
+    assert requirement(
+        table["project"]["optional-dependencies"]["tensorflow"], "tensorflow"
+    ) == build
     assert (
         _build_info.TENSORFLOW_VERSION.split(".")[:2] == tf.__version__.split(".")[:2]
     )
@@ -66,8 +68,16 @@ def test_versions_agree():
     assert f"## {version}" in (REPOSITORY / "CHANGELOG.md").read_text()
 
 
-def test_users_and_the_demo_need_no_tool_and_no_other_backend():
+def test_users_get_one_backend_and_the_demo_no_other_and_no_tool():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    needed = project["dependencies"] + project["optional-dependencies"]["examples"]
+    extras = project["optional-dependencies"]
+    needed = project["dependencies"] + extras["tensorflow"] + extras["examples"]
     names = {re.match(r"\w+", line)[0] for line in needed}
     assert names == {"keras", "matplotlib", "mlxtend", "numpy", "rich", "tensorflow"}
+    for backend in ("tensorflow", "jax", "torch"):
+        assert [re.match(r"\w+", line)[0] for line in extras[backend]] == [backend]
+
+
+def test_the_core_loads_where_tensorflow_is_not():
+    metadata = importlib.metadata.distribution("keras_pooling").requires
+    assert not [line for line in metadata if "extra ==" not in line and "tensor" in line]

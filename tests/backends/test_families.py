@@ -1,5 +1,5 @@
 """Every family on the Keras backend that is in use: values, gradients, compiled, saved,
-trained, drawn. `tests/test_backends.py` runs this file on the other backends.
+trained, drawn. `make hosts` runs this file on the other backends.
 """
 
 from collections.abc import Callable

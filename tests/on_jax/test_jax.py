@@ -1,6 +1,6 @@
 """The core's ops as a primitive of JAX: each of JAX's transformations knows it.
 
-Runs on Keras's JAX backend; `tests/test_backends.py` starts it.
+Runs on Keras's JAX backend; `make hosts` starts it.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """The core's ops as operators of PyTorch: autograd, its compiler, memory, forks.
 
-Runs on Keras's PyTorch backend; `tests/test_backends.py` starts it.
+Runs on Keras's PyTorch backend; `make hosts` starts it.
 """
 
 import os
