@@ -1,16 +1,21 @@
-"""One digest of the bits of every result of a case. Run as a program it prints them
-all as JSON, for a process with its own number of threads: `digests.py THREADS`.
+"""One digest of the bits of every result of a case, on any backend. Run as a program it
+prints them all as JSON, for a process with its own number of threads:
+`digests.py THREADS`.
 """
 
+import functools
 import hashlib
 import json
 import sys
 
-import calls
 import data
+import keras
 import numpy as np
 import reference
 from cases import CASES, Case, named
+from hosts import array, value_and_gradient
+
+import keras_pooling as kp
 
 # Planes to pool as a whole: few channels, many, and one plane that takes all threads.
 GLOBAL_SHAPES = [(2, 5, 7, 19), (1, 130, 66, 24), (3, 40, 130), (1, 9, 8, 7, 5)]
@@ -65,12 +70,16 @@ def of_max(case: Case, dtype: str = "float32") -> str:
     """Digests values, indices and, for floats, the gradient."""
     rng = data.generator(case, dtype)
     x = data.for_max(case.shape, dtype, reference.max_taps(case.windows), rng)
-    results = list(calls.max_pool_with_indices(x, case))
-    results.append(calls.max_pool(x, case))
+    tensor, arguments = keras.ops.convert_to_tensor(x), case.arguments
+    y, indices = kp.ops.max_pool(tensor, **arguments, return_indices=True)
+    # The dtype of the indices is the host's.
+    results = [array(y), array(indices).astype("int64")]
+    results.append(array(kp.ops.max_pool(tensor, **arguments)))
     if dtype in data.FLOATS:
         dy = data.for_average(case.output_shape, dtype, rng)
-        results.extend(calls.max_pool_gradient(x, dy, case))
-    return _digest(results)
+        pool = functools.partial(kp.ops.max_pool, **arguments)
+        results.extend(value_and_gradient(pool, x, dy))
+    return _digest([_comparable(result) for result in results])
 
 
 def of_avg(case: Case, dtype: str = "float32") -> str:
@@ -78,8 +87,10 @@ def of_avg(case: Case, dtype: str = "float32") -> str:
     rng = data.generator(case, dtype)
     x = data.for_average(case.shape, dtype, rng)
     dy = data.for_average(case.output_shape, dtype, rng)
-    results = [*calls.avg_pool_gradient(x, dy, case)]
-    results.append(calls.avg_pool(x, case, count_include_pad=True))
+    pool = functools.partial(kp.ops.avg_pool, **case.arguments)
+    results = [*value_and_gradient(pool, x, dy)]
+    tensor = keras.ops.convert_to_tensor(x)
+    results.append(array(pool(tensor, count_include_pad=True)))
     return _digest(results)
 
 
@@ -89,27 +100,24 @@ def of_global(shape: tuple[int, ...], data_format: str) -> str:
     x = data.for_average(shape, "float32", rng)
     channels = shape[1 if data_format == "channels_first" else -1]
     dy = data.for_average((shape[0], channels), "float32", rng)
-    return _digest(
-        [
-            result
-            for name in ("global_max_pool", "global_avg_pool")
-            for result in calls.global_pool(name, x, dy, data_format)
-        ]
-    )
+    results = []
+    for function in (kp.ops.global_max_pool, kp.ops.global_avg_pool):
+        pool = functools.partial(function, data_format=data_format)
+        results.extend(value_and_gradient(pool, x, dy))
+    return _digest(results)
 
 
 def of_family(name: str, x: np.ndarray) -> str:
     """Digests a member of the other families and its gradient."""
-    import tensorflow as tf
-
-    import keras_pooling as kp
-
     function, arguments, options = FAMILIES[name]
-    tensor = tf.constant(x)
-    with tf.GradientTape() as tape:
-        tape.watch(tensor)
-        y = getattr(kp.ops, function)(tensor, *arguments, **options)
-    return _digest([y.numpy(), tape.gradient(y, tensor).numpy()])
+
+    def pool(x):
+        return getattr(kp.ops, function)(x, *arguments, **options)
+
+    y = array(pool(keras.ops.convert_to_tensor(x)))
+    if name == "expectation":  # whose gradient is composed of the host's own ops
+        return _digest([y])
+    return _digest(value_and_gradient(pool, x, np.ones_like(y)))
 
 
 def of_everything() -> dict[str, str]:
@@ -134,18 +142,34 @@ def of_everything() -> dict[str, str]:
     return digests
 
 
+def _comparable(values: np.ndarray) -> np.ndarray:
+    """The same, but for the bits of NaNs of bfloat16, which PyTorch gives NumPy anew."""
+    if values.dtype != data.dtype_of("bfloat16"):
+        return values
+    return np.where(np.isnan(values), values.dtype.type(np.nan), values)
+
+
 def _digest(arrays: list[np.ndarray]) -> str:
     digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for values in arrays:
+        digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()[:16]
 
 
-if __name__ == "__main__":
-    import tensorflow as tf
+def use_threads(count: int) -> None:
+    """Has this process compute on so many threads. JAX takes all that there are."""
+    if keras.config.backend() == "torch":
+        import torch
 
-    threads = int(sys.argv[1])
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.zeros(())  # from here on a change would be an error
-    assert tf.config.threading.get_intra_op_parallelism_threads() == threads
+        torch.set_num_threads(count)
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.zeros(())  # from here on a change would be an error
+        assert tf.config.threading.get_intra_op_parallelism_threads() == count
+
+
+if __name__ == "__main__":
+    use_threads(int(sys.argv[1]))
     json.dump(of_everything(), sys.stdout)

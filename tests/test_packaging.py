@@ -32,9 +32,12 @@ def test_one_wheel_serves_every_python():
 def test_built_against_the_tensorflow_that_runs():
     table = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     build = requirement(table["build-system"]["requires"], "tensorflow")
-    assert requirement(
-        table["project"]["optional-dependencies"]["tensorflow"], "tensorflow"
-    ) == build
+    assert (
+        requirement(
+            table["project"]["optional-dependencies"]["tensorflow"], "tensorflow"
+        )
+        == build
+    )
     assert (
         _build_info.TENSORFLOW_VERSION.split(".")[:2] == tf.__version__.split(".")[:2]
     )
@@ -80,4 +83,6 @@ def test_users_get_one_backend_and_the_demo_no_other_and_no_tool():
 
 def test_the_core_loads_where_tensorflow_is_not():
     metadata = importlib.metadata.distribution("keras_pooling").requires
-    assert not [line for line in metadata if "extra ==" not in line and "tensor" in line]
+    assert not [
+        line for line in metadata if "extra ==" not in line and "tensor" in line
+    ]

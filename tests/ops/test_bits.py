@@ -93,6 +93,16 @@ def test_every_number_of_threads_gives_the_same_bits(digests_here):
 
 
 @needs_compiled
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_every_host_gives_the_same_bits(backend, digests_here):
+    script, host = str(TESTS / "digests.py"), {"KERAS_BACKEND": backend}
+    # JAX has no float64 and int64 else.
+    out = run_python(script, "2", JAX_ENABLE_X64="1", **host).stdout
+    wrong = differing(json.loads(out), digests_here)
+    assert not wrong, f"{backend} differs: {wrong}"
+
+
+@needs_compiled
 def test_target_is_forced_by_the_environment(library):
     name = "import keras_pooling as kp; print(kp.build_info()['target'])"
     use = "import keras_pooling as kp; kp.ops.max_pool([[[1.0], [2.0]]], 2)"
