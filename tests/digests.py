@@ -143,7 +143,7 @@ def of_everything() -> dict[str, str]:
 
 
 def _comparable(values: np.ndarray) -> np.ndarray:
-    """The same, but for the bits of NaNs of bfloat16, which PyTorch gives NumPy anew."""
+    """The same, but for the bits of bfloat16 NaNs, which PyTorch gives NumPy anew."""
     if values.dtype != data.dtype_of("bfloat16"):
         return values
     return np.where(np.isnan(values), values.dtype.type(np.nan), values)
