@@ -1,8 +1,9 @@
-"""The portable path against Keras's own layers, on every backend that is installed.
+"""Our layers against Keras's own, on every backend that is installed.
 
-`python benchmarks/portable.py` starts one process per backend. In each the two take
-turns in random order, a call each, as Keras's trainer runs layers there: in a graph on
-TensorFlow, under `jit` on JAX, eagerly on PyTorch. `--help` lists the options.
+`python benchmarks/hosts.py` starts one process per backend. In each the two take turns
+in random order, a call each, as Keras's trainer runs layers there: in a graph on
+TensorFlow, under `jit` on JAX, eagerly on PyTorch. Whole models are fitted and predict.
+With `--portable` our layers leave the compiled ops aside. `--help` lists the options.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import machine
+import models
 import numpy as np
 from peers import prepared
 from row import Row, both
@@ -51,9 +53,9 @@ LINES = (
 )
 ROWS = tuple(row for line in LINES for row in line)
 INTRODUCTION = (
-    "Written by `benchmarks/portable.py`, not edited by hand. Keras's own layer's time",
-    "over ours on the portable path, both in one process with two threads: the median",
-    "of the turns' ratios. In brackets our median in ms. ≠ marks another result.",
+    "Written by `benchmarks/hosts.py`, not edited by hand. Keras's own layer's time",
+    "over ours, both in one process with two threads: the median of the turns' ratios.",
+    "In brackets our median in ms. ≠ marks another result.",
 )
 
 
@@ -63,6 +65,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", default="*", help="names, comma-separated; * allowed")
     parser.add_argument("--backends", default=",".join(BACKENDS))
     parser.add_argument("--rounds", type=int, default=15, help="calls of each layer")
+    parser.add_argument("--portable", action="store_true", help="the portable path")
     parser.add_argument("--output-dir", type=Path, default=RESULTS)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -72,7 +75,7 @@ def main() -> None:
     """Runs the command line."""
     options = parse()
     if options.worker:
-        work(options.worker, chosen(options.rows), options.rounds)
+        work(options.worker, chosen(options.rows), options.rounds, options.portable)
         return
     results = {"machine": machine.describe(), "rounds": options.rounds, "backends": {}}
     for backend in options.backends.split(","):
@@ -80,7 +83,8 @@ def main() -> None:
             print(f"{backend} is not installed", file=sys.stderr)
             continue
         command = [sys.executable, __file__, *sys.argv[1:], "--worker", backend]
-        variables = {"KERAS_BACKEND": backend, "KERAS_POOLING_PORTABLE": "1"}
+        path = "PORTABLE" if options.portable else "REQUIRE_COMPILED"
+        variables = {"KERAS_BACKEND": backend, f"KERAS_POOLING_{path}": "1"}
         variables |= {"OMP_NUM_THREADS": "2", "TF_CPP_MIN_LOG_LEVEL": "3"}
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", **variables}
         records = results["backends"][backend] = []
@@ -93,25 +97,29 @@ def main() -> None:
             sys.exit(f"the process of {backend} ended with {process.returncode}")
     date = datetime.date.today().isoformat()
     quick = "" if options.rows == "*" else "-quick"
-    target = options.output_dir / f"portable-{machine.slug()}-{date}{quick}.json"
+    path = "portable" if options.portable else "hosts"
+    target = options.output_dir / f"{path}-{machine.slug()}-{date}{quick}.json"
     target.write_text(json.dumps(results, indent=1) + "\n")
-    target.with_suffix(".md").write_text(markdown(results, date))
+    title = "The portable path" if options.portable else "The compiled ops"
+    target.with_suffix(".md").write_text(markdown(title, results, date))
 
 
-def chosen(patterns: str) -> list[Row]:
-    """Returns the rows that have one of these names."""
-    names = patterns.split(",")
-    return [row for row in ROWS if any(fnmatchcase(row.key, n) for n in names)]
+def chosen(patterns: str) -> list[str]:
+    """Returns the names of rows and models that match."""
+    keys = [row.key for row in ROWS] + list(models.KEYS)
+    return [
+        key for key in keys if any(fnmatchcase(key, n) for n in patterns.split(","))
+    ]
 
 
-def markdown(results: dict[str, Any], date: str) -> str:
+def markdown(title: str, results: dict[str, Any], date: str) -> str:
     """Returns the table: a line per row, a column per backend."""
     tables = {
         backend: {record["key"]: record for record in records}
         for backend, records in results["backends"].items()
     }
     about = results["machine"]
-    lines = [f"# The portable path: {about['cpu']}, {date}", "", *INTRODUCTION, ""]
+    lines = [f"# {title}: {about['cpu']}, {date}", "", *INTRODUCTION, ""]
     lines += [", ".join(f"{key}: {value}" for key, value in about.items()), ""]
     lines += ["| row | input | window | " + " | ".join(tables) + " |"]
     lines += ["|---|---|---|" + "--:|" * len(tables)]
@@ -120,6 +128,12 @@ def markdown(results: dict[str, Any], date: str) -> str:
         shape = "×".join(map(str, row.shape))
         cells = [row.key, f"{row.kind.replace('_', ' ')} {shape}", row.window, *cells]
         lines.append("| " + " | ".join(cells) + " |")
+    for key in models.KEYS:
+        cells = [cell(t[key]) if key in t else "–" for t in tables.values()]
+        lines.append(f"| {key} | {models.ABOUT[key]} | | " + " | ".join(cells) + " |")
+    for mode in ("forward", "training"):
+        cells = [mean(t, mode) for t in tables.values()]
+        lines.append(f"| **geometric mean, {mode}** | | | " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
 
 
@@ -131,17 +145,36 @@ def cell(record: dict[str, Any]) -> str:
     return f"{record['ratio']:.2f}{differs} ({record['ours']:.3g})"
 
 
-def work(backend: str, rows: list[Row], rounds: int) -> None:
-    """Measures the rows on one backend and prints each as a line of JSON."""
+def mean(records: dict[str, dict[str, Any]], mode: str) -> str:
+    """Returns the geometric mean of a backend's pools, whole models apart."""
+    keys = [row.key for row in ROWS if row.mode == mode]
+    ratios = [records[key]["ratio"] for key in keys if "ratio" in records.get(key, {})]
+    return f"**{statistics.geometric_mean(ratios):.2f}**" if ratios else "–"
+
+
+def work(backend: str, keys: list[str], rounds: int, portable: bool) -> None:
+    """Measures rows and models on one backend and prints each as a line of JSON."""
     os.sched_setaffinity(0, machine.separate_cpus()[:2])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    for row in rows:
+    if backend == "torch":
+        import torch
+
+        torch.set_num_threads(2)
+    import keras_pooling as kp
+
+    assert kp.build_info()["compiled"] != portable
+    rows = {row.key: row for row in ROWS}
+    for key in keys:
         try:
-            record = measure(backend, row, rounds)
+            if key in rows:
+                record = measure(backend, rows[key], rounds)
+            else:
+                calls, tolerance = models.calls(key), 1e-4
+                record = compared(calls, rounds, tolerance)
         except Exception as error:  # whatever Keras's layer raises for what it lacks
             record = {"lacks": type(error).__name__}
-        answers.write(json.dumps({"key": row.key, **record}) + "\n")
+        answers.write(json.dumps({"key": key, **record}) + "\n")
         answers.flush()
 
 
@@ -158,6 +191,13 @@ def measure(backend: str, row: Row, rounds: int) -> dict[str, Any]:
     )
     calls = {"ours": make(layer(kp, row), row.mode, x, dy)}
     calls["keras"] = make(layer(keras.layers, row), row.mode, x, dy)
+    return compared(calls, rounds, 1e-5 if row.dtype == "float32" else 1e-2)
+
+
+def compared(
+    calls: dict[str, Callable], rounds: int, tolerance: float
+) -> dict[str, Any]:
+    """Returns what `measure` does, of a call of ours and one of Keras's."""
     results = {name: [np.asarray(a) for a in call()] for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
     order = random.Random(0)
@@ -167,7 +207,6 @@ def measure(backend: str, row: Row, rounds: int) -> dict[str, Any]:
             calls[name]()
             if turn:  # the first is not counted
                 times[name].append(1e3 * (time.perf_counter() - start))
-    tolerance = 1e-5 if row.dtype == "float32" else 1e-2
     same = all(
         np.allclose(a, b, tolerance, tolerance)
         for a, b in zip(*results.values(), strict=True)
@@ -225,7 +264,6 @@ def _on_jax(pool: Callable, mode: str, x: Any, dy: Any) -> Callable:
 def _on_torch(pool: Callable, mode: str, x: Any, dy: Any) -> Callable:
     import torch
 
-    torch.set_num_threads(2)
     x, dy = torch.from_numpy(x), torch.from_numpy(dy)
 
     def forward() -> list:
