@@ -28,6 +28,17 @@ def test_both_saved_forms_predict_the_same_in_a_new_process(run):
     assert (folder / "saved_model" / "saved_model.pb").is_file()
 
 
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_it_runs_on(backend, tmp_path):
+    few = ("--epochs", "2", "--images-per-class", "150", "--min-accuracy", "0.9")
+    done = run_python(
+        EXAMPLE, *few, "--output-dir", str(tmp_path), KERAS_BACKEND=backend
+    )
+    assert f"on {backend}: compiled ops" in done.stdout
+    assert done.stdout.count("predictions equal") == 1
+    assert (tmp_path / "max_pooling.png").is_file()
+
+
 def test_picture_is_drawn(run):
     import matplotlib.image
 
