@@ -180,7 +180,7 @@ aarch64: install
 	@.venv-bench/bin/python -m pip install --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
-bench: install .venv-bench/requirements.stamp
+bench: install .venv/test.stamp .venv-bench/requirements.stamp
 	@$(BIN)/python benchmarks/run.py --rows '$(ROWS)' --peers '$(PEERS)' \
 	  $(if $(BASELINE),--baseline '$(BASELINE)') $(BENCH_ARGS)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from peers import COPY, OURS, PEERS
+from peers import COPY, HOSTS, OURS, PEERS
 from rich.table import Table
 
 TITLES = {peer.name: peer.title for peer in PEERS}
 SMALL_BYTES = 1 << 20  # LiteRT's bar holds for rows that move more than this
-NO_BAR = ("jax", COPY, OURS)
+NO_BAR = ("jax", COPY, OURS, *HOSTS)
 INTRODUCTION = (
     "Written by `make bench`, not edited by hand. Medians in ms of one pool (MB where",
     "a row says memory; of a model, of one batch), all peers in turn in one run. The",
@@ -31,7 +31,7 @@ def median(record: Record, peer: str) -> float | None:
 def rivals(record: Record) -> dict[str, float]:
     """Returns the medians of all who are compared with us."""
     times = record["times"].items()
-    return {name: t["median"] for name, t in times if name not in (OURS, COPY)}
+    return {name: t["median"] for name, t in times if name not in (OURS, COPY, *HOSTS)}
 
 
 def best_peer(record: Record) -> tuple[str, float] | None:

@@ -21,6 +21,9 @@ BEFORE = "before"  # another build of ours, if `KERAS_POOLING_BEFORE` names its 
 COPY = "copy"  # not a rival: what the memory of this machine allows
 
 
+HOSTS = (f"{OURS}-jax", f"{OURS}-torch")  # ours too, under other frameworks
+
+
 @dataclass(frozen=True)
 class Peer:
     """One column of the table.
@@ -40,7 +43,8 @@ class Peer:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-_COMPILED = {"KERAS_POOLING_REQUIRE_COMPILED": "1", "TF_ENABLE_ONEDNN_OPTS": "1"}
+_REQUIRED = {"KERAS_POOLING_REQUIRE_COMPILED": "1"}
+_COMPILED = _REQUIRED | {"TF_ENABLE_ONEDNN_OPTS": "1"}
 _ONEDNN, _PLAIN = {"TF_ENABLE_ONEDNN_OPTS": "1"}, {"TF_ENABLE_ONEDNN_OPTS": "0"}
 
 PEERS = (
@@ -49,6 +53,11 @@ PEERS = (
         Peer(BEFORE, "before", "tensorflow_peer", python, _COMPILED)
         for python in [os.environ.get("KERAS_POOLING_BEFORE")]
         if python
+    ),
+    *(
+        Peer(f"{OURS}-{name}", f"ours, {title}", f"{name}_peer", _OURS, environment)
+        for name, title in {"jax": "JAX", "torch": "torch"}.items()
+        for environment in [_REQUIRED | {"KERAS_BACKEND": name}]
     ),
     Peer("tf", "TF", "tensorflow_peer", _OURS, _ONEDNN),
     Peer("tf-eager", "TF eager", "tensorflow_peer", _OURS, _ONEDNN),

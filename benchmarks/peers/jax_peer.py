@@ -1,4 +1,4 @@
-"""JAX: `reduce_window` under `jit`, in the row's layout."""
+"""JAX: `reduce_window` under `jit`, in the row's layout. "ours-jax": our function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from row import Row
+from row import RANDOM_POOLS, Row
 
 from peers import prepared
 from peers.prepared import Prepared
@@ -24,8 +24,14 @@ def setup(threads: int) -> None:
 
 def prepare(row: Row, variant: str) -> Prepared:
     """Compiles a row."""
-    prepared.only(row, kinds=("max", "avg", "global_max", "global_avg", "lp"))
-    pool = _pool(row)
+    if variant == "ours-jax":
+        from peers import ours
+
+        prepared.no_models(row)
+        pool = ours.pool(row)
+    else:
+        prepared.only(row, kinds=("max", "avg", "global_max", "global_avg", "lp"))
+        pool = _pool(row)
     arguments = [[jnp.asarray(x) for x in prepared.given(row, prepared.inputs(row))]]
     if row.mode == "forward":
         step = jax.jit(lambda xs: ([pool(x) for x in xs],))
@@ -41,7 +47,9 @@ def prepare(row: Row, variant: str) -> Prepared:
     def results(outcome: Any) -> list[np.ndarray]:
         return [np.asarray(outputs[0]) for outputs in outcome]
 
-    return Prepared(lambda: jax.block_until_ready(step(*arguments)), results)
+    is_random = row.kind in RANDOM_POOLS
+    run = lambda: jax.block_until_ready(step(*arguments))  # noqa: E731
+    return Prepared(run, None if is_random else results)
 
 
 def _pool(row: Row) -> Callable[[Any], Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from row import Row
+from row import MODELS, Row
 
 
 class Unsupported(Exception):
@@ -29,6 +29,12 @@ class Prepared:
     run: Callable[[], Any]
     results: Callable[[Any], list[np.ndarray]] | None = None
     measured: float | None = None
+
+
+def no_models(row: Row) -> None:
+    """Raises for whole models."""
+    if row.kind in MODELS:
+        raise Unsupported("hosts.py compares whole models on every backend")
 
 
 def inputs(row: Row) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from row import MODELS, Row
 
 import keras_pooling as kp
-from peers import BEFORE, OURS, models, prepared
+from peers import BEFORE, OURS, models, ours, prepared
 from peers.prepared import Prepared, Unsupported
 
 VERSIONS = {
@@ -45,7 +45,7 @@ def prepare(row: Row, variant: str) -> Prepared:
         if variant not in (OURS, "tf", "tf-xla") or (variant == "tf" and row.xla):
             raise Unsupported("not compared on whole models")
         return models.prepare(row, kp if variant == OURS else keras.layers, jit)
-    pool = _ours(row) if variant == OURS else _theirs(row)
+    pool = ours.pool(row) if variant == OURS else _theirs(row)
     step = _training(pool) if row.mode == "training" else _forward(pool)
     xs = [tf.constant(x) for x in prepared.given(row, prepared.inputs(row))]
     arguments = [xs]
@@ -86,29 +86,6 @@ def _check_custom_call() -> None:
     targets = [t.split('"')[0].lower() for t in hlo.split('custom_call_target="')[1:]]
     if not any("pool" in target for target in targets):
         raise Unsupported("no compiled kernels inside XLA yet")
-
-
-def _ours(row: Row) -> Pool:
-    name = {"max": "max_pool", "avg": "avg_pool"}.get(row.kind, f"{row.kind}_pool")
-    function = getattr(kp.ops, name, None)
-    if function is None:
-        raise Unsupported(f"keras_pooling has no {name} yet")
-    options: dict[str, Any] = {"data_format": row.layout}
-    if row.kind == "fractional_max":
-        options |= {"pooling_ratio": row.pool_size, "pseudo_random": row.pseudo}
-        options |= {"overlapping": False}
-    elif row.kind.startswith("global"):
-        options["keepdims"] = True
-    else:
-        options |= {"pool_size": row.pool_size, "strides": row.step}
-        options |= {"padding": row.padding}
-    if row.kind in ("stochastic", "fractional_max"):
-        options |= {"seed": tf.constant([1, 2], tf.int32)}
-        # Fractional regions are drawn in both modes, as TensorFlow draws them.
-        options["training"] = row.mode == "training" or row.kind == "fractional_max"
-    if row.kind == "lp":
-        options["p"] = 2.0
-    return lambda x: function(x, **options)
 
 
 def _theirs(row: Row) -> Pool:

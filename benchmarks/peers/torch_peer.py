@@ -1,14 +1,17 @@
-"""PyTorch, with channels_last memory ("torch-nhwc") or contiguous ("torch-nchw")."""
+"""PyTorch, with channels_last memory ("torch-nhwc") or contiguous ("torch-nchw"), or
+our function with tensors as the row's layout has them ("ours-torch").
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from row import Row
+from row import RANDOM_POOLS, Row
 
 from peers import prepared
 from peers.prepared import Prepared, Unsupported
@@ -23,14 +26,22 @@ def setup(threads: int) -> None:
 
 def prepare(row: Row, variant: str) -> Prepared:
     """Makes the tensors and the call of a row."""
-    prepared.only(
-        row, kinds=("max", "avg", "global_max", "global_avg", "lp", "fractional_max")
-    )
+    if variant == "ours-torch":
+        from peers import ours
+
+        prepared.no_models(row)
+        pool = ours.pool(row)
+    else:
+        prepared.only(
+            row,
+            kinds=("max", "avg", "global_max", "global_avg", "lp", "fractional_max"),
+        )
+        pool = _pool(row)
     if variant == "torch-nhwc":
         prepared.channels_last_only(row)
-    pool = _pool(row)
-    xs = [_tensor(x, variant) for x in prepared.inputs(row)]
-    compared = row.kind != "fractional_max"
+    make = functools.partial(_tensor, row, variant)
+    xs = list(map(make, prepared.inputs(row)))
+    compared = row.kind not in RANDOM_POOLS
     if row.mode == "forward":
 
         @torch.inference_mode()
@@ -38,7 +49,7 @@ def prepare(row: Row, variant: str) -> Prepared:
             return ([pool(x) for x in xs],)
 
         return Prepared(forward, _results if compared else None)
-    dys = [_tensor(dy, variant) for dy in prepared.gradients(row)]
+    dys = list(map(make, prepared.gradients(row)))
     for x in xs:
         x.requires_grad_()
 
@@ -49,11 +60,13 @@ def prepare(row: Row, variant: str) -> Prepared:
     return Prepared(training, _results if compared else None)
 
 
-def _tensor(x: np.ndarray, variant: str) -> torch.Tensor:
+def _tensor(row: Row, variant: str, x: np.ndarray) -> torch.Tensor:
     if x.dtype.name == "bfloat16":
         tensor = torch.from_numpy(x.view(np.int16)).view(torch.bfloat16)
     else:
         tensor = torch.from_numpy(x)
+    if variant == "ours-torch" and row.layout == "channels_last":
+        return tensor
     tensor = tensor.movedim(-1, 1)
     return tensor if variant == "torch-nhwc" else tensor.contiguous()
 

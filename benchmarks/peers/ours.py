@@ -1,0 +1,35 @@
+"""Our functions, whichever Keras backend they run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from row import Row
+
+import keras_pooling as kp
+from peers.prepared import Unsupported
+
+
+def pool(row: Row) -> Callable[[Any], Any]:
+    """Returns our function with the arguments of a row."""
+    name = {"max": "max_pool", "avg": "avg_pool"}.get(row.kind, f"{row.kind}_pool")
+    function = getattr(kp.ops, name, None)
+    if function is None:
+        raise Unsupported(f"keras_pooling has no {name} yet")
+    options: dict[str, Any] = {"data_format": row.layout}
+    if row.kind == "fractional_max":
+        options |= {"pooling_ratio": row.pool_size, "pseudo_random": row.pseudo}
+        options |= {"overlapping": False}
+    elif row.kind.startswith("global"):
+        options["keepdims"] = True
+    else:
+        options |= {"pool_size": row.pool_size, "strides": row.step}
+        options |= {"padding": row.padding}
+    if row.kind in ("stochastic", "fractional_max"):
+        options |= {"seed": (1, 2)}
+        # Fractional regions are drawn in both modes, as TensorFlow draws them.
+        options["training"] = row.mode == "training" or row.kind == "fractional_max"
+    if row.kind == "lp":
+        options["p"] = 2.0
+    return lambda x: function(x, **options)
