@@ -7,11 +7,20 @@ from keras_pooling._library import (
     package_version,
     register,
 )
+from keras_pooling.convert import accelerate, to_keras
 from keras_pooling.layers import *  # noqa: F403
 
 __version__ = package_version()
 
-__all__ = ["build_info", "force_portable", "layers", "ops", *layers.__all__]
+__all__ = [
+    "accelerate",
+    "build_info",
+    "force_portable",
+    "layers",
+    "ops",
+    "to_keras",
+    *layers.__all__,
+]
 
 register()  # a SavedModel that holds the compiled ops loads after this
 
