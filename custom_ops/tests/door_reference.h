@@ -46,6 +46,23 @@ bool IsNear(T got, const RoundedNumber& want) {
   return std::fabs(value - want.value) <= stored + 1.01L * lost;
 }
 
+// The windows of a setting with the edges that a CallMaker drew for it.
+inline Reference ReferenceOf(const Setting& setting, const std::vector<Tensor>& edges) {
+  PoolSpec spec;
+  const std::string error = ParseSpec(setting.attributes, &spec);
+  CHECK(error.empty(), error);
+  EdgeRows rows;
+  for (const Tensor& tensor : edges) {
+    rows.emplace_back();
+    const auto length = static_cast<size_t>(tensor.shape[1]);
+    for (size_t i = 0; i < tensor.count(); ++i) {
+      if (i % length == 0) rows.back().emplace_back();
+      rows.back().back().push_back(tensor.Integer(i));
+    }
+  }
+  return Reference(spec, setting.batch, setting.channels, setting.sizes, rows);
+}
+
 template <class T>
 class DoorReference {
  public:
@@ -54,8 +71,7 @@ class DoorReference {
       : call_(call),
         what_(Describe(setting, *call.op)),
         name_(call.attributes.reduction),
-        reference_(SpecOf(setting), setting.batch, setting.channels, setting.sizes,
-                   RowsOf(edges)) {
+        reference_(ReferenceOf(setting, edges)) {
     std::memcpy(&p_, &call.attributes.p_bits, sizeof(p_));
   }
 
@@ -80,26 +96,6 @@ class DoorReference {
   }
 
  private:
-  static PoolSpec SpecOf(const Setting& setting) {
-    PoolSpec spec;
-    const std::string error = ParseSpec(setting.attributes, &spec);
-    CHECK(error.empty(), error);
-    return spec;
-  }
-
-  static EdgeRows RowsOf(const std::vector<Tensor>& edges) {
-    EdgeRows all;
-    for (const Tensor& tensor : edges) {
-      all.emplace_back();
-      const auto length = static_cast<size_t>(tensor.shape[1]);
-      for (size_t i = 0; i < tensor.count(); ++i) {
-        if (i % length == 0) all.back().emplace_back();
-        all.back().back().push_back(tensor.Integer(i));
-      }
-    }
-    return all;
-  }
-
   const Tensor* Find(Role role) const {
     for (const auto* tensors : {&call_.inputs, &call_.outputs}) {
       for (const Tensor& tensor : *tensors) {

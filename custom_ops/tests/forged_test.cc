@@ -3,6 +3,7 @@
 // next call works. Each was a crash, or silence, in some framework.
 #include <functional>
 
+#include "tests/door_reference.h"
 #include "tests/refused.h"
 #include "tests/settings.h"
 
@@ -228,6 +229,82 @@ void TapsOutsideTheirWindowAreRefused(Victim& victim) {
   }
 }
 
+// A tap that its window lacks, since it lies in the padding or beyond the end of a
+// window smaller than others; and one that the window has, with its place in `taps`.
+using PlacedTap = std::pair<int64_t, int64_t>;
+void TapsOfOtherWindowsAreRefused(const Setting& setting, const Op& op,
+                                  std::mt19937_64& random) {
+  CallMaker maker(setting, random);
+  const Reference reference = ReferenceOf(setting, maker.edges());
+  const int64_t most = reference.max_taps();
+  if (most > 256 && setting.taps == ElementType::kUint8) return;
+  DoorCall call = maker.Make(op);
+  size_t input = 0;
+  while (call.inputs[input].role != Role::kTaps) ++input;
+
+  std::vector<bool> has(static_cast<size_t>(reference.outputs() * most));
+  reference.ForEachTap([&](const TapVisit& v) {
+    has[static_cast<size_t>(v.output * most + v.tap)] = true;
+  });
+  std::vector<PlacedTap> of_kind[2];
+  for (size_t i = 0; i < has.size(); ++i) {
+    const auto at = static_cast<int64_t>(i);
+    of_kind[has[i]].emplace_back(at / most, at % most);
+  }
+  for (const bool belongs : {false, true}) {
+    std::vector<PlacedTap>& taps = of_kind[belongs];
+    std::shuffle(taps.begin(), taps.end(), random);
+    if (taps.size() > 12) taps.resize(12);
+    for (const auto& [at, tap] : taps) {
+      DoorCall forged = call;
+      forged.inputs[input].SetInteger(static_cast<size_t>(at), tap);
+      const std::string what =
+          "taps hold " + std::to_string(tap) + " at flat index " + std::to_string(at);
+      const Answer answer = forged.Run();
+      if (belongs) {
+        CHECK(answer.ok(), Describe(setting, op) + ": " + answer.message);
+      } else {
+        CheckRefused(answer, {what}, Describe(setting, op) + ", " + what);
+      }
+    }
+  }
+}
+
+bool ReadsTaps(const Op& op) {
+  return std::any_of(
+      op.inputs.begin(), op.inputs.end(),
+      [](const keras_pooling::Input& input) { return input.role == Role::kTaps; });
+}
+
+// In every geometry and layout. Where windows are many, loops take several together.
+void EveryTapIsHeldAgainstItsOwnWindow() {
+  std::mt19937_64 random(10);
+  std::vector<Setting> settings = AllSettings();
+  settings.insert(
+      settings.end(),
+      {Windows("many windows", {37, 41}, {3, 3}, {2, 2}, 2, 35),
+       Windows("many windows of many taps", {20, 37}, {19, 17}, {1, 1}, 1, 3),
+       Windows("many windows in a row", {300}, {5}, {1}, 2, 2),
+       Windows("many deep windows", {9, 10, 11}, {3, 4, 3}, {1, 2, 2}, 1, 20),
+       Regions("many regions", {37, 40}, {25, 23}, 1, 2, 35),
+       Regions("many regions of each channel", {30, 20}, {17, 18}, 10, 2, 5)});
+  for (Setting& setting : settings) {
+    for (const ReductionInfo& info : AllReductions()) {
+      for (const Op& op : AllOps()) {
+        if (!ReadsTaps(op) || info.kind != ReductionKind::kSelects) continue;
+        for (const ElementType taps : {ElementType::kUint8, ElementType::kInt32}) {
+          for (const bool channels_first : {false, true}) {
+            setting.attributes.reduction = info.name;
+            setting.attributes.channels_first = channels_first;
+            setting.taps = taps;
+            TapsOfOtherWindowsAreRefused(setting, op, random);
+          }
+        }
+      }
+    }
+  }
+}
+
 void FalseSizesAreRefused(Victim& victim) {
   for (size_t i = 0; i < victim.call().inputs.size(); ++i) {
     const Tensor& tensor = victim.call().inputs[i];
@@ -353,5 +430,6 @@ void EveryOpRefusesForgedTensors() {
 int main() {
   using namespace keras_pooling::tests;  // NOLINT(build/namespaces)
   EveryOpRefusesForgedTensors();
+  EveryTapIsHeldAgainstItsOwnWindow();
   return Summary();
 }

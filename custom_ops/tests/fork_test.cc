@@ -10,6 +10,16 @@
 namespace keras_pooling::tests {
 namespace {
 
+// AddressSanitizer's allocator does not take its locks around a fork: a child that is
+// born while another thread of its parent allocates finds them locked for good.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kAllocatorSurvivesForks = false;
+#elif !defined(__has_feature)
+constexpr bool kAllocatorSurvivesForks = true;
+#else
+constexpr bool kAllocatorSurvivesForks = !__has_feature(address_sanitizer);
+#endif
+
 // What `run` returns in a child, which must end within a minute.
 template <class Run>
 bool InChild(const Run& run) {
@@ -57,6 +67,6 @@ int main() {
   using namespace keras_pooling::tests;  // NOLINT(build/namespaces)
   const std::vector<DoorCall> calls = LargeCalls();
   ChildrenStartThreadsOfTheirOwn(calls);
-  ForksInTheMidstOfCallsDoNoHarm(calls);
+  if (kAllocatorSurvivesForks) ForksInTheMidstOfCallsDoNoHarm(calls);
   return Summary();
 }

@@ -2,8 +2,10 @@
 // does not have.
 #include <cmath>
 
+#include "tests/door_reference.h"
 #include "tests/plan_call.h"
 #include "tests/run_every_way.h"
+#include "tests/settings.h"
 
 namespace keras_pooling::tests {
 namespace {
@@ -128,6 +130,178 @@ void GradientsOfFarQuotients() {
   CHECK(std::fabs(dx / 1e30f - 1) < 1e-5f, std::to_string(dx));
 }
 
+// x, the norms as they are stored, dy, and what comes of them.
+template <class T>
+class Halves {
+ public:
+  // `scale(i)` tells how large element i of x is, by the side of the greatest half.
+  template <class Scale>
+  Halves(Setting setting, double p, std::mt19937_64& random, const Scale& scale)
+      : setting_(std::move(setting)), p_(p) {
+    setting_.type = Info<T>::kType;
+    setting_.attributes.reduction = "lp";
+    setting_.attributes.p_bits = BitsOf(p);
+    CallMaker maker(setting_, random);
+    edges_ = maker.edges();
+    for (const Op& op : AllOps()) {
+      if (op.serves != Serves::kBlending) continue;
+      (op.is_gradient ? backward_ : forward_) = maker.Make(op);
+    }
+    const double most = std::ldexp(1.0, 2 - Info<T>::kLeastExponent);
+    std::uniform_real_distribution<double> uniform(0.5, 0.995);
+    Tensor& x = Find(&forward_, Role::kX);
+    for (size_t i = 0; i < x.count(); ++i) {
+      const double size = random() % 8 == 0 ? 0 : uniform(random) * most * scale(i);
+      x.Set(i, RoundTo<T>(random() % 3 == 0 ? -size : size));
+    }
+    Run();
+  }
+
+  // After x has been changed.
+  void Run() {
+    Answer answer = forward_.Run();
+    CHECK(answer.ok(), answer.message);
+    Find(&backward_, Role::kX) = Find(&forward_, Role::kX);
+    Find(&backward_, Role::kY).bytes = forward_.outputs[0].bytes;
+    answer = backward_.Run();
+    CHECK(answer.ok(), answer.message);
+  }
+
+  size_t inputs() { return backward_.outputs[0].count(); }
+  T X(int64_t i) { return Value(Role::kX, i); }
+  T Dx(int64_t i) { return backward_.outputs[0].At<T>(static_cast<size_t>(i)); }
+  void SetX(size_t i, double x) { Find(&forward_, Role::kX).Set(i, RoundTo<T>(x)); }
+
+  // dx by its definition, where a norm overflowed from one that nothing has rounded.
+  // Says how many have.
+  int64_t Check() {
+    const Reference reference = ReferenceOf(setting_, edges_);
+    std::vector<long double> norms(static_cast<size_t>(reference.outputs()));
+    std::vector<long double> greatest(norms.size());
+    const auto x_of = [&](const TapVisit& v) -> long double {
+      return ValueOf(X(v.input));
+    };
+    reference.ForEachTap([&](const TapVisit& v) {
+      long double& to = greatest[static_cast<size_t>(v.output)];
+      to = std::fmax(to, std::fabs(x_of(v)));
+    });
+    reference.ForEachTap([&](const TapVisit& v) {
+      const auto o = static_cast<size_t>(v.output);
+      if (greatest[o] == 0) return;
+      norms[o] += std::pow(std::fabs(x_of(v)) / greatest[o], 1.0L * p_) / v.divisor;
+    });
+    int64_t overflows = 0;
+    for (size_t o = 0; o < norms.size(); ++o) {
+      const double y = ValueOf(Value(Role::kY, static_cast<int64_t>(o)));
+      overflows += std::isinf(y);
+      norms[o] = std::isinf(y) ? greatest[o] * std::pow(norms[o], 1.0L / p_) : y;
+    }
+    std::vector<RoundedNumber> dx(inputs());
+    reference.ForEachTap([&](const TapVisit& v) {
+      const long double norm = norms[static_cast<size_t>(v.output)];
+      const long double x = x_of(v);
+      if (norm == 0 || x == 0) return;
+      const long double term = ValueOf(Value(Role::kDy, v.output)) / v.divisor *
+                               std::pow(std::fabs(x) / norm, p_ - 1.0L);
+      RoundedNumber& sum = dx[static_cast<size_t>(v.input)];
+      sum.value += x < 0 ? -term : term;
+      sum.magnitude += std::fabs(term);
+      sum.roundings += 1;
+    });
+    for (size_t i = 0; i < dx.size(); ++i) {
+      dx[i].roundings += 2 * std::fabs(p_ - 1) + 6;
+      const T got = Dx(static_cast<int64_t>(i));
+      const bool overflows_too =
+          std::isinf(ValueOf(got)) &&
+          std::isinf(ValueOf(RoundTo<T>(static_cast<double>(dx[i].value) * 1.01)));
+      CHECK(overflows_too || IsNear(got, dx[i]),
+            Describe(setting_, *backward_.op) + ", p " + ShortText(p_) + ": dx is " +
+                ShortText(ValueOf(got)) + ", not " + ShortText(dx[i].value));
+    }
+    return overflows;
+  }
+
+ private:
+  static Tensor& Find(DoorCall* call, Role role) {
+    for (Tensor& tensor : call->inputs) {
+      if (tensor.role == role) return tensor;
+    }
+    CHECK(false, "no such tensor");
+    return call->inputs[0];
+  }
+  T Value(Role role, int64_t i) {
+    return Find(&backward_, role).template At<T>(static_cast<size_t>(i));
+  }
+
+  Setting setting_;
+  double p_;
+  std::vector<Tensor> edges_;
+  DoorCall forward_;
+  DoorCall backward_;
+};
+
+// Some windows' norms are too large to be stored, in every geometry and layout.
+template <class T>
+void GradientsOfNormsThatOverflow(std::mt19937_64& random) {
+  for (Setting setting : AllSettings()) {
+    if (setting.batch * setting.channels == 0) continue;
+    setting.values = tests::Values::kOrdinary;
+    for (const bool averages : {false, true}) {
+      setting.attributes.divisor_override = averages ? 0 : 1;
+      for (const bool channels_first : {false, true}) {
+        setting.attributes.channels_first = channels_first;
+        for (const double p : {0.1, 0.5, 1.0, 1.5, 2.0, 3.0, 8.0, 150.0}) {
+          Halves<T> halves(setting, p, random,
+                           [](size_t i) { return i % 3 == 0 ? 1e-3 : 1.0; });
+          const bool overflows = halves.Check() > 0;
+          // Averages and high powers are hardly larger than the greatest tap.
+          CHECK(overflows || averages || p > 2, setting.why);
+        }
+      }
+    }
+  }
+}
+
+// Channels without such a norm have the bits that they have by themselves.
+template <class T>
+void OtherGradientsKeepTheirBits(std::mt19937_64& random) {
+  const Setting setting = Windows("overlapping", {9, 8}, {3, 3}, {2, 2}, 2, 20);
+  const auto is_large = [](size_t i) { return i % 20 % 2 == 0; };
+  for (const double p : {2.0, 3.5}) {
+    Halves<T> halves(setting, p, random,
+                     [&](size_t i) { return is_large(i) ? 1.0 : 1e-2; });
+    Halves<T> alone = halves;
+    for (size_t i = 0; i < alone.inputs(); ++i) {
+      if (is_large(i)) alone.SetX(i, 1.0);
+    }
+    alone.Run();
+    for (size_t i = 0; i < alone.inputs(); ++i) {
+      const auto at = static_cast<int64_t>(i);
+      CHECK(is_large(i) || halves.Dx(at).bits == alone.Dx(at).bits, Info<T>::kName);
+    }
+  }
+}
+
+// An infinite tap has all of its window's norm: others have no share in it.
+template <class T>
+void InfiniteTapsLeaveNothingToOthers(std::mt19937_64& random) {
+  Halves<T> halves(Windows("a row", {8}, {4}, {4}, 1, 1), 2.0, random,
+                   [](size_t) { return 1e-3; });
+  halves.SetX(0, HUGE_VAL);
+  halves.SetX(4, 1.0);
+  halves.Run();
+  CHECK(IsNan(halves.Dx(0)), Info<T>::kName);
+  for (int64_t i = 1; i < 4; ++i) CHECK(ValueOf(halves.Dx(i)) == 0, Info<T>::kName);
+  CHECK(ValueOf(halves.Dx(4)) != 0, Info<T>::kName);
+}
+
+template <class T>
+void NormsThatOverflow(std::mt19937_64& random) {
+  GradientsOfNormsThatOverflow<T>(random);
+  OtherGradientsKeepTheirBits<T>(random);
+  InfiniteTapsLeaveNothingToOthers<T>(random);
+}
+
 }  // namespace
 }  // namespace keras_pooling::tests
 
@@ -147,5 +321,7 @@ int main() {
     });
   }
   GradientsOfFarQuotients();
+  NormsThatOverflow<keras_pooling::Float16>(random);
+  NormsThatOverflow<keras_pooling::BFloat16>(random);
   return Summary();
 }

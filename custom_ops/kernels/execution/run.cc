@@ -1,6 +1,7 @@
 // From one call to its kernels. Knows no instruction set and no element type.
 #include "kernels/execution/call.h"
 #include "kernels/execution/log.h"
+#include "kernels/execution/lp_overflow.h"
 #include "kernels/execution/plan_run.h"
 #include "kernels/execution/walk_choice.h"
 
@@ -54,8 +55,10 @@ std::string Run(const Call& call) {
   Call typed = call;
   typed.operands.parameters.type = call.type;
   typed.operands.parameters.tap_type = call.tap_type;
+  const bool mends = MayHaveOverflowed(typed);
   ForEachPlan(plans, *call.parallel, [&](Plan& plan, const Parallel& parallel) {
     RunPlan(typed, *target, plan, parallel);
+    if (mends) MendOverflow(typed, plan, parallel);
   });
   return "";
 }

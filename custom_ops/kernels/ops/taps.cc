@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "kernels/execution/call.h"
-#include "kernels/spec/integers.h"
+#include "kernels/ops/taps_in_windows.h"
 
 namespace keras_pooling {
 namespace {
@@ -88,42 +88,6 @@ bool ForEachRow(std::vector<Plan>& plans, const Parallel& parallel,
   return holds;
 }
 
-// Whether some taps lie below `end`.
-template <class Tap>
-bool AreBelow(const Tap* taps, int64_t count, int64_t end) {
-  using Unsigned = std::make_unsigned_t<Tap>;
-  if (end > int64_t{std::numeric_limits<Unsigned>::max()}) return true;
-  Unsigned most = 0;  // negative ones are large
-  for (int64_t i = 0; i < count; ++i) {
-    most = std::max(most, static_cast<Unsigned>(taps[i]));
-  }
-  return int64_t{most} < end;
-}
-
-// The same of very many, shared out in blocks.
-template <class Tap>
-bool AreAllBelow(const Tap* taps, int64_t count, int64_t end,
-                 const Parallel& parallel) {
-  constexpr int64_t kBlock = int64_t{1} << 16;
-  if (count <= kBlock) return AreBelow(taps, count, end);
-  struct Shared {
-    const Tap* taps;
-    int64_t count;
-    int64_t end;
-    std::atomic<bool>& holds;
-    static void Run(const void* context, int64_t begin, int64_t end) {
-      const auto& shared = *static_cast<const Shared*>(context);
-      const int64_t first = begin * kBlock;
-      const int64_t size = std::min(end * kBlock, shared.count) - first;
-      if (!AreBelow(shared.taps + first, size, shared.end)) shared.holds = false;
-    }
-  };
-  std::atomic<bool> holds(true);
-  const Shared shared = {taps, count, end, holds};
-  parallel.For(CeilDiv(count, kBlock), kBlock / 16, {&Shared::Run, &shared});
-  return holds;
-}
-
 template <class Tap, class Index>
 bool Convert(std::vector<Plan>& plans, const Tap* taps, Index* indices,
              const Parallel& parallel) {
@@ -184,20 +148,10 @@ TapType TapTypeOf(ElementType type) {
   return type == ElementType::kInt32 ? TapType::kInt32 : TapType::kNone;
 }
 
-std::string CheckTaps(const std::vector<Plan>& plans, TapType type, const void* taps,
+std::string CheckTaps(std::vector<Plan>& plans, TapType type, const void* taps,
                       const Parallel& parallel) {
-  int64_t count = 0;
-  int64_t most = 0;
-  for (const Plan& plan : plans) {
-    count += plan.planes() * plan.out_positions();
-    most = std::max(most, plan.max_taps());
-  }
-  return Typed(type, taps, [&](const auto* typed) -> std::string {
-    if (count == 0 || AreAllBelow(typed, count, most, parallel)) return "";
-    int64_t at = 0;
-    while (AreBelow(typed + at, 1, most)) ++at;
-    return Fault(int64_t{typed[at]}, at);
-  });
+  if (LieInWindows(plans, type, taps, parallel)) return "";
+  return Typed(type, taps, [&](const auto* typed) { return FindFault(plans, typed); });
 }
 
 std::string TapIndices(std::vector<Plan>& plans, TapType type, const void* taps,

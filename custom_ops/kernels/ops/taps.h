@@ -15,10 +15,9 @@ namespace keras_pooling {
 // kNone if taps are never stored as `type`.
 TapType TapTypeOf(ElementType type);
 
-// Whether every tap is one that windows have. (One that lies in the padding, or that a
-// smaller window lacks, has no gradient: to tell these would cost as much as to pool.)
-// Returns what is wrong, or "".
-std::string CheckTaps(const std::vector<Plan>& plans, TapType type, const void* taps,
+// Whether every tap lies in its window, and neither in the padding nor where a smaller
+// window ends before. Returns what is wrong, or "".
+std::string CheckTaps(std::vector<Plan>& plans, TapType type, const void* taps,
                       const Parallel& parallel);
 
 // Flat index of each output's winning tap in its image's spatial plane, as int32 or

@@ -21,112 +21,182 @@ namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// What every tap of a window weighs, once the greatest tap is known:
+// What every tap of a window weighs:
 //   a NaN is there   NaNs 1, others 0
 //   +inf is there    +inf 1, others 0
 //   nothing above 0  all 1
 //   else             max(x, 0), scaled by a power of two so that sums stay in range
+//
+// Weights look at all taps in kPasses passes (Add, and StartPass before each pass but
+// the first). After Close() they know the sum, and every tap's weight.
 template <class D>
-class Weights {
+class CarefulWeights {
   using V = hn::Vec<D>;
   using Lane = hn::TFromD<D>;
+  using Order = CarefulOrder<Lane, D>;
   static constexpr Lane kInfinity = std::numeric_limits<Lane>::infinity();
   static constexpr Lane kLarge = sizeof(Lane) == 4 ? Lane(0x1p64f) : Lane(0x1p512);
 
  public:
-  // Before the greatest tap is known.
-  static HWY_INLINE Weights None() {
-    Weights weights;
-    weights.SetGreatest(hn::Zero(D()));
+  static constexpr int kPasses = 2;  // the greatest tap, the sum
+
+  // Before the first tap. No constructor: an implicit one of what holds it would be of
+  // no instruction set.
+  static HWY_INLINE CarefulWeights None() {
+    CarefulWeights weights;
+    weights.greatest_ = Order::Lowest();
+    weights.sum_ = hn::Zero(D());
+    weights.is_flat_ = hn::MaskFalse(D());
     return weights;
   }
 
-  HWY_INLINE void SetGreatest(V greatest) {
-    const D d;
-    greatest_ = greatest;
-    is_flat_ = hn::Le(greatest, hn::Zero(d));
-    const auto within = hn::And(hn::Lt(greatest, hn::Set(d, kLarge)),
-                                hn::Gt(greatest, hn::Set(d, Lane{1} / kLarge)));
-    is_plain_ = hn::AllTrue(d, hn::Or(within, is_flat_));
+  template <int kPass>
+  HWY_INLINE void StartPass() {
+    is_flat_ = hn::Le(greatest_.value, hn::Zero(D()));
   }
+
+  template <int kPass>
+  HWY_INLINE void Add(V x) {
+    if constexpr (kPass == 0) {
+      Order::Replace({x}, greatest_);
+    } else {
+      sum_ = hn::Add(sum_, Of(x));
+    }
+  }
+
+  HWY_INLINE void Close() {}
+  HWY_INLINE bool Hold() const { return true; }
+  HWY_INLINE V sum() const { return sum_; }
 
   HWY_INLINE V Of(V x) const {
-    const V positive = hn::Max(x, hn::Zero(D()));
-    const V weight = hn::IfThenElse(is_flat_, hn::Set(D(), Lane{1}), positive);
-    return HWY_LIKELY(is_plain_) ? weight : OfExtremes(x, weight);
-  }
-
-  // Lanes whose window holds a NaN.
-  HWY_INLINE hn::Mask<D> HasNan() const { return hn::IsNaN(greatest_); }
-
- private:
-  HWY_NOINLINE V OfExtremes(V x, V weight) const {
     const D d;
+    const V greatest = greatest_.value;
     const V one = hn::Set(d, Lane{1});
     const V large = hn::Set(d, kLarge);
     const V small = hn::Set(d, Lane{1} / kLarge);
-    const V scale =
-        hn::IfThenElse(hn::Ge(greatest_, large), small,
-                       hn::IfThenElse(hn::Le(greatest_, small), large, one));
-    weight = hn::IfThenElse(is_flat_, one, hn::Mul(weight, scale));
+    const V scale = hn::IfThenElse(hn::Ge(greatest, large), small,
+                                   hn::IfThenElse(hn::Le(greatest, small), large, one));
+    V weight = hn::Mul(hn::Max(x, hn::Zero(d)), scale);
+    weight = hn::IfThenElse(is_flat_, one, weight);
     const V infinity = hn::Set(d, kInfinity);
-    weight = hn::IfThenElse(hn::Eq(greatest_, infinity),
+    weight = hn::IfThenElse(hn::Eq(greatest, infinity),
                             hn::IfThenElseZero(hn::Eq(x, infinity), one), weight);
-    return hn::IfThenElse(HasNan(), hn::IfThenElseZero(hn::IsNaN(x), one), weight);
+    const V of_nans = hn::IfThenElseZero(hn::IsNaN(x), one);
+    return hn::IfThenElse(hn::IsNaN(greatest), of_nans, weight);
   }
 
-  V greatest_;
+  // A part of the sum; of several NaNs that of the first.
+  HWY_INLINE V Part(V share) const {
+    return hn::IfThenZeroElse(hn::IsNaN(greatest_.value), hn::Mul(share, sum_));
+  }
+
+ private:
+  typename Order::Best greatest_;
+  V sum_;
   hn::Mask<D> is_flat_;  // nothing is above 0
-  bool is_plain_;
 };
 
-// What drawing and expecting have in common: pass 0 finds the greatest tap, pass 1 sums
-// the weights.
-template <class T>
-class WeightedPasses : public Reducer {
+// Where neither NaN nor infinity is there, nor a scale needed: then what is above 0 is
+// summed before the greatest is known.
+template <class D>
+class PlainWeights {
+  using V = hn::Vec<D>;
+  using Lane = hn::TFromD<D>;
+  static constexpr Lane kLarge = sizeof(Lane) == 4 ? Lane(0x1p64f) : Lane(0x1p512);
+  static constexpr int64_t kMostOnes = int64_t{1} << (sizeof(Lane) == 4 ? 24 : 53);
+
+ public:
+  static constexpr int kPasses = 1;
+
+  static HWY_INLINE PlainWeights None() {
+    PlainWeights weights;
+    weights.greatest_ = hn::Set(D(), -std::numeric_limits<Lane>::infinity());
+    weights.sum_ = hn::Zero(D());
+    weights.has_nan_ = hn::MaskFalse(D());
+    weights.is_flat_ = weights.has_nan_;
+    weights.taps_ = 0;
+    return weights;
+  }
+
+  template <int kPass>
+  HWY_INLINE void Add(V x) {
+    greatest_ = hn::Max(x, greatest_);
+    has_nan_ = hn::Or(has_nan_, hn::IsNaN(x));
+    sum_ = hn::Add(sum_, hn::Max(x, hn::Zero(D())));
+    ++taps_;
+  }
+
+  HWY_INLINE void Close() {
+    is_flat_ = hn::Le(greatest_, hn::Zero(D()));
+    // Where a running sum of ones ends: another one would be lost.
+    const int64_t ones = HWY_MIN(taps_, kMostOnes);
+    sum_ = hn::IfThenElse(is_flat_, hn::Set(D(), static_cast<Lane>(ones)), sum_);
+  }
+
+  HWY_INLINE bool Hold() const {
+    const D d;
+    const auto within = hn::And(hn::Lt(greatest_, hn::Set(d, kLarge)),
+                                hn::Gt(greatest_, hn::Set(d, Lane{1} / kLarge)));
+    return hn::AllTrue(d, hn::AndNot(has_nan_, hn::Or(within, is_flat_)));
+  }
+
+  HWY_INLINE V sum() const { return sum_; }
+  HWY_INLINE V Of(V x) const {
+    const V positive = hn::Max(x, hn::Zero(D()));
+    return hn::IfThenElse(is_flat_, hn::Set(D(), Lane{1}), positive);
+  }
+  HWY_INLINE V Part(V share) const { return hn::Mul(share, sum_); }
+
+ private:
+  V greatest_;
+  V sum_;
+  hn::Mask<D> has_nan_;
+  hn::Mask<D> is_flat_;
+  int64_t taps_;
+};
+
+// What drawing and expecting have in common.
+template <class T, template <class> class Weights>
+class Weighing : public Reducer {
  protected:
   using Lanes = MathLanes<T>;
   using D = typename Lanes::D;
   using V = typename Lanes::V;
   using Lane = typename Lanes::Lane;
+  static constexpr int kLast = Weights<D>::kPasses;  // the pass after theirs
+  static constexpr bool kIsPlain = std::is_same_v<Weights<D>, PlainWeights<D>>;
 
-  explicit WeightedPasses(const Operands& o) : x_(static_cast<const T*>(o.x)) {}
+  explicit Weighing(const Operands& o) : x_(static_cast<const T*>(o.x)) {}
 
  public:
-  static constexpr int kPasses = 3;
+  static constexpr int kPasses = kLast + 1;
   static constexpr int kVectors = 1;
   static constexpr size_t kLanes = hn::MaxLanes(D());
 
- protected:
-  struct WeighedState {
-    typename CarefulOrder<Lane, D>::Best greatest;
-    Weights<D> weights;
-    V sum;
-  };
-
-  template <int kPass>
-  static HWY_INLINE void Weigh(V x, WeighedState& s) {
-    if constexpr (kPass == 0) {
-      CarefulOrder<Lane, D>::Replace({x}, s.greatest);
-    } else {
-      s.sum = hn::Add(s.sum, s.weights.Of(x));
-    }
+  template <class Which, class State>
+  HWY_INLINE bool Holds(Which, const State& s, const Reducer::Doubts&) const {
+    return s.weights.Hold();
   }
 
+ protected:
   const T* x_;
 };
 
 // stochastic: one tap, drawn with a probability in proportion to its weight.
-template <class T, bool kKeepsTaps>
-class StochasticForward : public WeightedPasses<T> {
-  using Base = WeightedPasses<T>;
+template <class T, bool kKeepsTaps, template <class> class Weights = PlainWeights>
+class StochasticForward : public Weighing<T, Weights> {
+  using Base = Weighing<T, Weights>;
   using typename Base::D;
   using typename Base::Lanes;
   using typename Base::V;
   using Taps = TapLanes<uint8_t, D>;
 
  public:
-  struct State : Base::WeighedState {
+  using Fallback =
+      std::conditional_t<Base::kIsPlain,
+                         StochasticForward<T, kKeepsTaps, CarefulWeights>, void>;
+  struct State {
+    Weights<D> weights;
     V threshold;
     V running;
     V drawn;
@@ -142,11 +212,9 @@ class StochasticForward : public WeightedPasses<T> {
   template <class Which, class Window>
   HWY_INLINE State Begin(Which, const Window& window, int64_t, int64_t index) const {
     State s;
-    s.greatest = CarefulOrder<typename Base::Lane, D>::Lowest();
     s.weights = Weights<D>::None();
-    s.sum = hn::Zero(D());
-    s.running = s.sum;
-    s.drawn = s.sum;
+    s.running = hn::Zero(D());
+    s.drawn = s.running;
     s.tap = Taps::Set(0);
     s.threshold = Uniform(D(), seed_, index, window.index_step);
     return s;
@@ -154,11 +222,13 @@ class StochasticForward : public WeightedPasses<T> {
 
   template <int kPass>
   HWY_INLINE void StartPass(State& s) const {
-    if constexpr (kPass == 1) s.weights.SetGreatest(s.greatest.value);
-    if constexpr (kPass == 2) {
-      // Of several NaNs the first is drawn. Below the sum in any case: the greatest
-      // number below 1 times a number rounds to less than that.
-      s.threshold = hn::IfThenZeroElse(s.weights.HasNan(), hn::Mul(s.threshold, s.sum));
+    if constexpr (kPass < Base::kLast) {
+      s.weights.template StartPass<kPass>();
+    } else {
+      s.weights.Close();
+      // Below the sum in any case: the greatest number below 1 times a number rounds to
+      // less than that.
+      s.threshold = s.weights.Part(s.threshold);
     }
   }
 
@@ -166,8 +236,8 @@ class StochasticForward : public WeightedPasses<T> {
   HWY_INLINE void AddInPass(Which lanes, const Window&, int64_t in, int64_t tap,
                             State& s) const {
     const V x = Lanes::Load(lanes, this->x_ + in);
-    if constexpr (kPass < 2) {
-      Base::template Weigh<kPass>(x, s);
+    if constexpr (kPass < Base::kLast) {
+      s.weights.template Add<kPass>(x);
     } else {
       // The first tap with which the running sum, made as the sum was, passes the
       // threshold.
@@ -196,37 +266,40 @@ class StochasticForward : public WeightedPasses<T> {
 };
 
 // expectation: Σ w · x / Σ w, what a draw gives on average.
-template <class T>
-class ExpectationForward : public WeightedPasses<T> {
-  using Base = WeightedPasses<T>;
+template <class T, template <class> class Weights>
+class Expectation : public Weighing<T, Weights> {
+  using Base = Weighing<T, Weights>;
   using typename Base::D;
   using typename Base::Lanes;
   using typename Base::V;
 
  public:
-  struct State : Base::WeighedState {
+  using Fallback =
+      std::conditional_t<Base::kIsPlain, Expectation<T, CarefulWeights>, void>;
+  struct State {
+    Weights<D> weights;
     V inverse;
     V mean;
   };
 
-  explicit ExpectationForward(const Operands& o) : Base(o), y_(static_cast<T*>(o.y)) {}
+  explicit Expectation(const Operands& o) : Base(o), y_(static_cast<T*>(o.y)) {}
 
   template <class Which, class Window>
   HWY_INLINE State Begin(Which, const Window&, int64_t, int64_t) const {
     State s;
-    s.greatest = CarefulOrder<typename Base::Lane, D>::Lowest();
     s.weights = Weights<D>::None();
-    s.sum = hn::Zero(D());
-    s.mean = s.sum;
-    s.inverse = s.sum;
+    s.mean = hn::Zero(D());
+    s.inverse = s.mean;
     return s;
   }
 
   template <int kPass>
   HWY_INLINE void StartPass(State& s) const {
-    if constexpr (kPass == 1) s.weights.SetGreatest(s.greatest.value);
-    if constexpr (kPass == 2) {
-      s.inverse = hn::Div(hn::Set(D(), typename Base::Lane{1}), s.sum);
+    if constexpr (kPass < Base::kLast) {
+      s.weights.template StartPass<kPass>();
+    } else {
+      s.weights.Close();
+      s.inverse = hn::Div(hn::Set(D(), typename Base::Lane{1}), s.weights.sum());
     }
   }
 
@@ -234,8 +307,8 @@ class ExpectationForward : public WeightedPasses<T> {
   HWY_INLINE void AddInPass(Which lanes, const Window&, int64_t in, int64_t,
                             State& s) const {
     const V x = Lanes::Load(lanes, this->x_ + in);
-    if constexpr (kPass < 2) {
-      Base::template Weigh<kPass>(x, s);
+    if constexpr (kPass < Base::kLast) {
+      s.weights.template Add<kPass>(x);
     } else {
       const V weight = s.weights.Of(x);
       const V share = hn::Mul(hn::Mul(weight, s.inverse), x);
@@ -254,6 +327,9 @@ class ExpectationForward : public WeightedPasses<T> {
  private:
   T* y_;
 };
+
+template <class T>
+using ExpectationForward = Expectation<T, PlainWeights>;
 
 }  // namespace HWY_NAMESPACE
 }  // namespace keras_pooling

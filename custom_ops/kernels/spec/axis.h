@@ -60,6 +60,8 @@ class Axis {
   // Of uniform windows; 0 where they have more sizes or strides.
   int64_t stride() const { return uniform_.stride; }
   bool is_uniform() const { return uniform_.stride > 0; }
+  // Of uniform windows those that have all taps; of others none is known to.
+  Range whole() const { return whole_; }
   // No position belongs to two windows, and a window's taps are neighbours.
   bool is_disjoint() const { return is_disjoint_; }
 
