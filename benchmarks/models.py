@@ -1,4 +1,4 @@
-"""Whole models with pools of Keras's or of ours: fitted, or predicting.
+"""Whole models with Keras's pools or, accelerated, with ours: fitted, or predicting.
 
 Keras is imported when a model is made.
 """
@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
-BATCH, BATCHES = 32, 4
+IMAGES = 64
 ABOUT = {
     "small-cnn": "2 convolutions, 2 max pools 2/2, 64×64×3",
     "vgg-like": "6 convolutions, 3 max pools 2/2, 64×64×3",
     "overlapping": "3 convolutions, 3 max pools 3/2 same, 64×64×3",
+    "VGG16": "Keras's application, 64×64×3",
+    "ResNet50": "Keras's application, 64×64×3",
+    "InceptionV3": "Keras's application, 96×96×3",
 }
 MODES = ("fit", "predict")
 ABOUT = {f"{name}/{mode}": text for name, text in ABOUT.items() for mode in MODES}
@@ -32,28 +35,34 @@ def calls(key: str) -> dict[str, Callable]:
 
     name, mode = key.split("/")
     rng = np.random.default_rng(0)
-    x = rng.random((BATCH * BATCHES, 64, 64, 3), "float32")
+    size = 96 if "96" in ABOUT[key] else 64
+    x = rng.random((IMAGES, size, size, 3), "float32")
     labels = rng.integers(0, 10, len(x))
 
-    def call(layers: Any) -> Callable:
+    def call(convert: Callable) -> Callable:
         keras.utils.set_random_seed(0)
-        model = made(name, layers)
+        model = convert(made(name, size))
         model.compile("sgd", "sparse_categorical_crossentropy")
+        options = {"batch_size": IMAGES // 2, "verbose": 0}
         if mode == "predict":
-            return lambda: [model.predict(x, batch_size=BATCH, verbose=0)]
+            return lambda: [model.predict(x, **options)]
 
         def fit() -> list:
-            model.fit(x, labels, batch_size=BATCH, shuffle=False, verbose=0)
+            model.fit(x, labels, shuffle=False, **options)
             return []
 
         return fit
 
-    return {"ours": call(kp), "keras": call(keras.layers)}
+    return {"ours": call(kp.accelerate), "keras": call(lambda model: model)}
 
 
-def made(name: str, pools: Any) -> Any:
-    """Returns a model whose pools are those of a module."""
-    from keras import Input, Sequential, layers
+def made(name: str, size: int) -> Any:
+    """Returns a model of Keras's layers."""
+    from keras import Input, Sequential, applications, layers
+
+    if hasattr(applications, name):
+        build = getattr(applications, name)
+        return build(weights=None, input_shape=(size, size, 3), classes=10)
 
     def convolution(filters: int) -> Any:
         return layers.Conv2D(filters, 3, padding="same", activation="relu")
@@ -61,12 +70,13 @@ def made(name: str, pools: Any) -> Any:
     body: list[Any] = []
     if name == "small-cnn":
         for filters in (32, 64):
-            body += [convolution(filters), pools.MaxPooling2D(2)]
+            body += [convolution(filters), layers.MaxPooling2D(2)]
     elif name == "vgg-like":
         for filters in (32, 64, 128):
-            body += [convolution(filters), convolution(filters), pools.MaxPooling2D(2)]
+            body += [convolution(filters), convolution(filters)]
+            body.append(layers.MaxPooling2D(2))
     else:
         for filters in (32, 64, 128):
-            body += [convolution(filters), pools.MaxPooling2D(3, 2, "same")]
+            body += [convolution(filters), layers.MaxPooling2D(3, 2, "same")]
     head = [layers.Flatten(), layers.Dense(10, activation="softmax")]
-    return Sequential([Input((64, 64, 3)), *body, *head])
+    return Sequential([Input((size, size, 3)), *body, *head])

@@ -154,6 +154,7 @@ def _with_own_arguments(cls: type, config: dict[str, Any], name: str) -> Any:
     }
     kept = {}
     for key, value in config.items():
+        value = tuple(value) if isinstance(value, list) else value
         if key in known or key in general:
             kept[key] = value
         elif key not in defaults or not _says_only(value, defaults[key]):
