@@ -207,6 +207,8 @@ class _Frame:
     @staticmethod
     def _array(kind: tuple) -> _Array:
         dtype, shape = kind
+        if dtype not in _DTYPES:
+            raise ValueError(f"keras_pooling: {dtype} cannot be pooled.")
         sizes = (ctypes.c_int64 * len(shape))(*shape)
         return _Array(_DTYPES[dtype], len(shape), sizes, None)
 
@@ -224,7 +226,8 @@ def _run(
     inputs: list[torch.Tensor],
     outputs: list[torch.Tensor],
 ) -> None:
-    """Runs an op on tensors that are dense."""
+    """Runs an op; outputs are dense."""
+    inputs = [x if x.is_contiguous() else x.contiguous() for x in inputs]
     kinds = tuple([(x.dtype, tuple(x.shape)) for x in inputs])
     results = tuple([(y.dtype, tuple(y.shape)) for y in outputs])
     frames = _frames(kinds, results)
@@ -302,8 +305,7 @@ def _edges(joined: torch.Tensor | None, windows: Any) -> list[torch.Tensor]:
     """The edges of each axis, given how many windows it has."""
     if joined is None:
         return []
-    parts = joined.split([count + 1 for count in windows], -1)
-    return [part.contiguous() for part in parts]
+    return list(joined.split([count + 1 for count in windows], -1))
 
 
 # The operators: allocation is one function for shapes alone and for kernels.

@@ -286,10 +286,47 @@ def test_bad_regions_are_an_error_and_the_next_call_works():
     assert kp.ops.max_pool(X, 2).shape == (2, 4, 4, 3)
 
 
-def test_a_bad_call_is_an_error():
-    for call in ("reduction='max", "reduction='median;window=2,2,", "nonsense=1"):
-        with pytest.raises(ValueError):
-            torch.ops.keras_pooling.blending_pool(X, None, call, [4, 4])
+MAX = "reduction='max;window=2,2,;channels_first=0"
+FORGED = {
+    "no window": (X, None, None, "reduction='max", [4, 4]),
+    "an unknown reduction": (X, None, None, "reduction='median;window=2,2,", [4, 4]),
+    "an unknown attribute": (X, None, None, "nonsense=1", [4, 4]),
+    "no attributes": (X, None, None, "nonsense", [4, 4]),
+    "sizes too small": (X, None, None, MAX, [1, 1]),
+    "sizes too large": (X, None, None, MAX, [5, 5]),
+    "sizes beyond all memory": (X, None, None, MAX, [2**31, 2**31]),
+    "negative sizes": (X, None, None, MAX, [-4, 4]),
+    "a rank of 1": (X[0, 0, 0], None, None, MAX, [4, 4]),
+    "a rank of 6": (X[None, None], None, None, MAX, [4, 4]),
+    "a seed where nothing is drawn": (X, X, None, MAX, [4, 4]),
+    "edges where no regions are": (X, None, X, MAX, [4, 4]),
+    "a type that is not pooled": (X.to(torch.complex64), None, None, MAX, [4, 4]),
+}
+
+
+@pytest.mark.parametrize("arguments", FORGED.values(), ids=FORGED)
+def test_a_forged_call_of_an_operator_is_an_error(arguments):
+    with pytest.raises((ValueError, RuntimeError, IndexError)):
+        torch.ops.keras_pooling.selecting_pool_values(*arguments)
+    assert kp.ops.max_pool(X, 2).shape == (2, 4, 4, 3)
+
+
+def test_taps_outside_their_windows_are_an_error():
+    dy, taps = torch.ones(2, 4, 4, 3), torch.full((2, 4, 4, 3), 200, dtype=torch.uint8)
+    grad = torch.ops.keras_pooling.selecting_pool_grad
+    with pytest.raises(ValueError, match="tap"):
+        grad(dy, taps, None, MAX, [9, 9], False)
+
+
+def test_a_seed_of_any_strides():
+    call = MAX.replace("max", "stochastic")
+    draw = torch.ops.keras_pooling.selecting_pool_values
+    seeds = torch.tensor([7, 0, 7]), torch.tensor([7, 7])
+    one, other = (
+        draw(X, seed, None, call, [4, 4]) for seed in (seeds[0][::2], seeds[1])
+    )
+    assert torch.equal(one, other)
+    assert torch.equal(draw(X, torch.tensor(7).expand(2), None, call, [4, 4]), other)
 
 
 def test_an_input_on_another_device_takes_the_portable_path():
