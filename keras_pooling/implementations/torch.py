@@ -102,7 +102,7 @@ def _joined(edges: tuple) -> torch.Tensor | None:
 
 
 def _text(call: Call) -> str:
-    """A call as an operator takes it, "reduction=max;window=2,2"."""
+    """A call as an operator takes it: "reduction='max;window=2,2,;ceil_mode=0"."""
     # PyTorch's compiler warns of caches.
     make = _new_text if torch.compiler.is_compiling() else _cached_text
     return make(call)
