@@ -13,6 +13,7 @@ import functools
 import importlib
 import importlib.metadata
 import os
+import struct
 import sys
 import threading
 import warnings
@@ -202,6 +203,7 @@ def _attempt() -> _Outcome:
     if problem:
         return _Outcome(problem=problem)
     try:
+        _check_whole(path)
         core = ctypes.CDLL(str(path))
         if core.KerasPoolingAbi() != _ABI:
             raise OSError(f"{path.name} is of another version of keras_pooling")
@@ -234,15 +236,33 @@ def _load_adapters(outcome: _Outcome, core: Path, versions: str) -> None:
     """Registers the ops with TensorFlow, and where that can be, with its XLA."""
     import tensorflow as tf
 
-    outcome.ops = tf.load_op_library(str(core.with_name("_keras_pooling_ops.so")))
+    ops, xla = (core.with_name(f"_keras_pooling_{name}.so") for name in ("ops", "xla"))
+    _check_whole(ops)
+    outcome.ops = tf.load_op_library(str(ops))
     # Not every build of one TensorFlow version has all that this second library needs.
     try:
-        tf.load_library(str(core.with_name("_keras_pooling_xla.so")))
+        _check_whole(xla)
+        tf.load_library(str(xla))
     except (tf.errors.OpError, OSError) as error:
         outcome.xla_problem = (
             "keras_pooling: inside XLA (jit_compile=True) its compiled ops"
             f"{versions} cannot be used: {_first_line(error)}."
         )
+
+
+def _check_whole(path: Path) -> None:
+    """Raises OSError for a file that was cut off: loaded, it would end the process.
+
+    An ELF file ends with the table of its sections; its header says where that is.
+    """
+    with path.open("rb") as file:
+        header = file.read(64)
+    if header[:4] != b"\x7fELF" or len(header) < 64:
+        raise OSError(f"{path.name} is no library")
+    (table,) = struct.unpack_from("<Q", header, 40)
+    entry, entries = struct.unpack_from("<HH", header, 58)
+    if table + entry * entries > path.stat().st_size:
+        raise OSError(f"{path.name} was cut off")
 
 
 def _fall_back(outcome: _Outcome, problem: str) -> None:
@@ -266,7 +286,7 @@ def _fall_back(outcome: _Outcome, problem: str) -> None:
 def _build_record() -> ModuleType | None:
     try:
         return importlib.import_module("keras_pooling._build_info")
-    except ImportError:
+    except (ImportError, SyntaxError, ValueError):  # none, or one that is damaged
         return None
 
 

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import pathlib
 import subprocess
 import sys
 import types
@@ -13,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 import keras_pooling as kp
+from keras_pooling import _build_info
 from keras_pooling import _library as library
 
 SWITCHES = (
@@ -74,6 +76,40 @@ def test_another_patch_version_is_accepted(built_against, tmp_path):
     minor = ".".join(tf.__version__.split(".")[:2])
     built_against(f"{minor}.99", tmp_path)
     with pytest.warns(UserWarning, match="do not load"):  # past the check: no file here
+        assert library.load() is None
+
+
+LIBRARIES = ("libkeras_pooling.so", "_keras_pooling_ops.so", "_keras_pooling_xla.so")
+DAMAGE = {
+    "cut off": lambda content: content[: len(content) * 2 // 3],
+    "cut off in its header": lambda content: content[:20],
+    "empty": lambda content: b"",
+    "something else": lambda content: b"#!/bin/sh" + 100 * b" ",
+}
+
+
+@pytest.mark.parametrize("damaged", LIBRARIES[:2])
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_library_is_a_warning(damage, damaged, built_against, tmp_path):
+    for name in LIBRARIES:
+        content = pathlib.Path(_build_info.__file__).with_name(name).read_bytes()
+        content = damage(content) if name == damaged else content
+        (tmp_path / name).write_bytes(content)
+    built_against(tf.__version__, tmp_path)
+    with pytest.warns(UserWarning, match=f"do not load: {damaged} (is no|was cut)"):
+        assert library.load() is None
+    assert kp.ops.max_pool(tf.ones((1, 2, 2, 1)), 2).shape == (1, 1, 1, 1)
+
+
+def test_a_damaged_record_of_the_build_is_a_warning(monkeypatch):
+    def damaged(name):
+        return compile("TENSORFLOW_VERSION =", name, "exec")
+
+    monkeypatch.setattr(library.importlib, "import_module", damaged)
+    monkeypatch.setattr(library, "_outcome", None)
+    for name in SWITCHES:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.warns(UserWarning, match="are not built"):
         assert library.load() is None
 
 
