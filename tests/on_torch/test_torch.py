@@ -175,6 +175,24 @@ def test_the_compiler_takes_a_whole_training_step(pool, dynamic):
     assert torch.equal(x.grad, other.grad)
 
 
+def test_the_default_compiler_makes_a_training_step_of_convolution_and_pools():
+    torch._dynamo.reset()
+    convolution = torch.nn.Conv2d(3, 8, 3)
+
+    def step(x):
+        y = convolution(x).relu().permute(0, 2, 3, 1)
+        y = kp.ops.avg_pool(kp.ops.max_pool(y, 2), 3, 2, "same")
+        return y.square().sum()
+
+    x = values(2, 3, 20, 20)
+    gradients = []
+    for function in (step, torch.compile(step, fullgraph=True)):
+        convolution.weight.grad = None
+        function(x).backward()
+        gradients.append(convolution.weight.grad)
+    torch.testing.assert_close(*gradients)
+
+
 @pytest.mark.parametrize("name", ["max", "average", "Lp", "expectation"])
 def test_export_with_any_batch(name):
     class Model(torch.nn.Module):
