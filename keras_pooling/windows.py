@@ -175,6 +175,15 @@ class AdaptiveWindows:
             for wanted, size in zip(self.output_size, sizes, strict=True)
         )
 
+    def regular(self, sizes: Sizes) -> SlidingWindows | None:
+        """The same as windows of one size side by side; None where they are not."""
+        counts = self.output_sizes(sizes)
+        pairs = tuple(zip(sizes, counts, strict=True))
+        if any(size is None or size % count for size, count in pairs):
+            return None
+        pool_size = tuple(size // count for size, count in pairs)
+        return SlidingWindows(pool_size, pool_size, (1,) * len(pairs), "valid")
+
     def max_taps(self, sizes: Sizes) -> int | None:
         """Taps of the largest window; None where the sizes do not tell."""
         taps = 1

@@ -26,6 +26,7 @@ from keras_pooling.implementations.portable.spans import (
     flat_positions,
     gather,
     pick,
+    regular,
     slices,
     spans_of,
     spatial_axes,
@@ -38,6 +39,7 @@ def max_pool(
     x: Any, windows: Windows, data_format: str, return_indices: bool = False
 ) -> Any:
     """Greatest tap of each window: the first NaN, else the first greatest."""
+    windows = regular(windows, x, data_format)
 
     def pool(x: Any, data_format: str) -> Any:
         axes = spatial_axes(windows, data_format)
@@ -66,6 +68,7 @@ def avg_pool(
     divisor_override: int | None = None,
 ) -> Any:
     """Sum of each window's taps over their number; halves are summed in float32."""
+    windows = regular(windows, x, data_format)
 
     def pool(x: Any, data_format: str) -> Any:
         total, counts = _sum(widened(x), windows, data_format, count_include_pad)
