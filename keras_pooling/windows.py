@@ -190,14 +190,14 @@ class AdaptiveWindows:
         for wanted, size in zip(self.output_size, sizes, strict=True):
             if wanted is None:
                 continue
-            if size is None:
+            if not isinstance(size, int):  # None, or the symbol of an export
                 return None
-            # size / wanted = whole + part / wanted in lowest terms: a window can
-            # reach into an element at one end (part 1) or at both.
+            # size / wanted = whole + part / wanted: a window can reach into an element
+            # at one end, where 1 is above the line in lowest terms, or at both.
             whole, part = size // wanted, size % wanted
             if part:
-                part //= math.gcd(size, wanted)
-            taps *= whole + min(part, 2)
+                whole += 1 if wanted % part == 0 else 2
+            taps *= whole
         return taps
 
     def misfit(self, sizes: Sizes) -> tuple[str, str] | None:
