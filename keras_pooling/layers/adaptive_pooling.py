@@ -32,10 +32,10 @@ class AdaptiveMaxPool(BaseAdaptivePooling):
     gradient and `indices` as in `MaxPool`.
 
     Window i of an axis of `size` elements is
-    `[floor(i * size / output_size), ceil((i + 1) * size / output_size))`: windows are
-    as long as each other or longer by one or two, may share an element with the next
-    one, and cover the axis. There may be more of them than elements. Integers alone
-    are computed with, so no size is rounded.
+    `[floor(i * size / output_size), ceil((i + 1) * size / output_size))`: windows
+    have `ceil(size / output_size)` elements or one more, may share some with the next
+    window, and cover the axis. There may be more of them than elements. All is computed
+    in integers, so that no edge is rounded.
 
     Args:
         output_size: int or one per axis; windows, so many that the output has this
@@ -201,10 +201,10 @@ class AdaptiveAvgPool(BaseAdaptivePooling):
     bfloat16 are summed in float32 and rounded once; integers are averaged as floats.
 
     Window i of an axis of `size` elements is
-    `[floor(i * size / output_size), ceil((i + 1) * size / output_size))`: windows are
-    as long as each other or longer by one or two, may share an element with the next
-    one, and cover the axis. There may be more of them than elements. Integers alone
-    are computed with, so no size is rounded.
+    `[floor(i * size / output_size), ceil((i + 1) * size / output_size))`: windows
+    have `ceil(size / output_size)` elements or one more, may share some with the next
+    window, and cover the axis. There may be more of them than elements. All is computed
+    in integers, so that no edge is rounded.
 
     Args:
         output_size: int or one per axis; windows, so many that the output has this

@@ -22,6 +22,7 @@ from keras_pooling.arguments import Windows
 from keras_pooling.implementations.portable.spans import (
     along,
     fitting_when_run,
+    is_uneven,
     known_sizes,
     spans_of,
     spatial_axes,
@@ -49,8 +50,13 @@ def pool(
     if named is None:
         return composed(x)
     if named == "adaptive":
-        pooled = _adaptive(kind, widened(x), windows, data_format)
-        return ops.cast(pooled, x.dtype)
+
+        def adaptive(x: Any) -> Any:
+            return _adaptive(kind, x, windows, data_format)
+
+        if keras.config.backend() == "jax":
+            return _with_gradient_of(composed, adaptive, x)
+        return ops.cast(adaptive(widened(x)), x.dtype)
     if named == "global":
         axes = tuple(spatial_axes(windows, data_format))
         if kind == "max":
@@ -91,9 +97,8 @@ def _name(
     inside_xla: bool,
 ) -> str | None:
     if isinstance(windows, AdaptiveWindows):
-        if set(windows.output_size) != {1}:
-            maxima = (kind, backend, inside_xla) == ("max", "tensorflow", False)
-            serves = backend == "torch" or maxima
+        if is_uneven(windows):
+            serves = backend == "torch" or (kind == "max" and not inside_xla)
             return "adaptive" if serves and None not in sizes else None
         rounds = (kind, backend, dtype) == ("average", "torch", "float64")
         return None if rounds else "global"  # Keras rounds such a mean to float32
@@ -166,7 +171,7 @@ def _sliding(
 
 
 def _adaptive(kind: str, x: Any, windows: AdaptiveWindows, data_format: str) -> Any:
-    """Pools windows of several sizes: by PyTorch's function, or TensorFlow's maxima."""
+    """Pools windows of several sizes: by PyTorch's function, or plain maxima."""
     rank = windows.rank
     to_last, to_first = (0, *range(2, rank + 2), 1), (0, rank + 1, *range(1, rank + 1))
     if keras.config.backend() == "torch":

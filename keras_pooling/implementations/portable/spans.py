@@ -49,14 +49,17 @@ class Spans(NamedTuple):
 def regular(windows: Windows, x: Any, data_format: str) -> Windows:
     """Windows as sliding ones, where they are adaptive and have one size.
 
-    Whole planes stay what they are, and under JAX all do: it takes longer over the
-    gradient of wide windows than over taps that are gathered.
+    Not under JAX: it takes longer over the gradient of wide windows than over taps that
+    are gathered.
     """
-    if not isinstance(windows, AdaptiveWindows) or set(windows.output_size) == {1}:
-        return windows
-    if keras.config.backend() == "jax":
+    if not is_uneven(windows) or keras.config.backend() == "jax":
         return windows
     return windows.regular(known_sizes(windows, x, data_format)) or windows
+
+
+def is_uneven(windows: Windows) -> bool:
+    """Whether windows are adaptive, other than one that is the plane."""
+    return isinstance(windows, AdaptiveWindows) and set(windows.output_size) != {1}
 
 
 def known_sizes(windows: Windows, x: Any, data_format: str) -> tuple[int | None, ...]:
