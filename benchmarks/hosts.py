@@ -43,6 +43,12 @@ LINES = (
     both("avg3-dense", "avg", CNN, 3, 1, "same", calls=1),
     both("global-max", "global_max", CNN, calls=1),
     both("global-avg", "global_avg", CNN, calls=1),
+    both("adaptive-max", "adaptive_max", CNN, 7, calls=1),
+    both("adaptive-avg", "adaptive_avg", CNN, 7, calls=1),
+    both("uneven-max", "adaptive_max", CNN, 10, calls=1),
+    both("uneven-avg", "adaptive_avg", CNN, 10, calls=1),
+    both("uneven-max-first", "adaptive_max", CNN, 10, **FIRST, calls=1),
+    both("uneven-avg-first", "adaptive_avg", CNN, 10, **FIRST, calls=1),
     both("max2-1d", "max", (8, 16000, 64), calls=1),
     both("max2-3d", "max", (4, 16, 56, 56, 64), calls=1),
     both("avg2-3d", "avg", (4, 16, 56, 56, 64), calls=1),
@@ -220,11 +226,13 @@ def compared(
 
 def layer(layers: Any, row: Row) -> Callable:
     """Returns the layer of a row, Keras's or ours."""
-    rank, kind = len(row.spatial), row.kind.removeprefix("global_")
+    rank, kind = len(row.spatial), row.kind.split("_")[-1]
     name = {"max": "Max", "avg": "Average"}[kind] + f"Pooling{rank}D"
     options = {"data_format": row.layout, "dtype": row.dtype}
     if row.kind.startswith("global"):
         return getattr(layers, f"Global{name}")(keepdims=True, **options)
+    if row.kind.startswith("adaptive"):
+        return getattr(layers, f"Adaptive{name}")(row.pool_size, **options)
     return getattr(layers, name)(row.pool_size, row.step, row.padding, **options)
 
 

@@ -6,7 +6,10 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-FRAMEWORK_POOLS = ("max", "avg", "global_max", "global_avg", "lp")
+FRAMEWORK_POOLS = (
+    *("max", "avg", "lp"),
+    *("global_max", "global_avg", "adaptive_max", "adaptive_avg"),
+)
 RANDOM_POOLS = ("stochastic", "fractional_max")
 MODELS = ("fit", "predict", "memory")
 BYTES = {"int8": 1, "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
@@ -24,7 +27,8 @@ class Row:
         name: what selects it.
         kind: one of `FRAMEWORK_POOLS`, `RANDOM_POOLS` or `MODELS`.
         shape: batch, spatial sizes, channels; of a model, its input.
-        pool_size: elements per axis of the window; the ratio, where it is fractional.
+        pool_size: elements per axis of the window; the ratio, where it is fractional;
+            the size of the output, where it is adaptive.
         strides: elements between windows; None is `pool_size`.
         padding: "valid" or "same".
         dtype: what the elements are.
@@ -94,6 +98,8 @@ class Row:
         """Sizes of the pooled axes of the output."""
         if self.kind.startswith("global"):
             return (1,) * len(self.spatial)
+        if self.kind.startswith("adaptive"):
+            return (int(self.pool_size),) * len(self.spatial)
         if self.kind.startswith("fractional"):
             return tuple(math.floor(size / self.pool_size) for size in self.spatial)
         room = 0 if self.padding == "same" else int(self.pool_size) - 1
@@ -138,6 +144,8 @@ class Row:
         """The window as a person writes it: 3/2 same."""
         if self.kind in MODELS or self.kind.startswith("global"):
             return ""
+        if self.kind.startswith("adaptive"):
+            return f"to {self.pool_size}"
         if self.kind.startswith("fractional"):
             return f"{self.pool_size:.3f}"
         same = " same" if self.padding == "same" else ""

@@ -129,6 +129,28 @@ def sliding_windows(
     return windows
 
 
+def adaptive_windows(rank: int | None, output_size: Any) -> AdaptiveWindows:
+    """Normalises the argument of adaptive windows.
+
+    Args:
+        rank: number of spatial axes. None: that of the argument with one entry per
+            axis; one number stands for all axes.
+        output_size: int, or per axis an int or None, which keeps the axis.
+
+    Raises:
+        ArgumentError: naming the argument, its value and what is allowed.
+    """
+    if rank is None:
+        rank = known_rank(output_size=output_size)
+
+    def entry(value: Any) -> int | None:
+        keeps_axis = value is None and output_size is not None
+        return None if keeps_axis else _int("output_size", value, output_size, 1)
+
+    wanted = "an integer"
+    return AdaptiveWindows(_per_axis("output_size", output_size, rank, wanted, entry))
+
+
 def fractional_windows(
     rank: int | None,
     pooling_ratio: Any = None,

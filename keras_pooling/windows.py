@@ -175,20 +175,29 @@ class AdaptiveWindows:
             for wanted, size in zip(self.output_size, sizes, strict=True)
         )
 
+    def regular(self, sizes: Sizes) -> SlidingWindows | None:
+        """The same as windows of one size side by side; None where they are not."""
+        counts = self.output_sizes(sizes)
+        pairs = tuple(zip(sizes, counts, strict=True))
+        if any(size is None or size % count for size, count in pairs):
+            return None
+        pool_size = tuple(size // count for size, count in pairs)
+        return SlidingWindows(pool_size, pool_size, (1,) * len(pairs), "valid")
+
     def max_taps(self, sizes: Sizes) -> int | None:
         """Taps of the largest window; None where the sizes do not tell."""
         taps = 1
         for wanted, size in zip(self.output_size, sizes, strict=True):
             if wanted is None:
                 continue
-            if size is None:
+            if not isinstance(size, int):  # None, or the symbol of an export
                 return None
-            # size / wanted = whole + part / wanted in lowest terms: a window can
-            # reach into an element at one end (part 1) or at both.
+            # size / wanted = whole + part / wanted: a window can reach into an element
+            # at one end, where 1 is above the line in lowest terms, or at both.
             whole, part = size // wanted, size % wanted
             if part:
-                part //= math.gcd(size, wanted)
-            taps *= whole + min(part, 2)
+                whole += 1 if wanted % part == 0 else 2
+            taps *= whole
         return taps
 
     def misfit(self, sizes: Sizes) -> tuple[str, str] | None:

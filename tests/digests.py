@@ -41,8 +41,14 @@ EVERY_DTYPE = named(
     "too many taps for a byte, channels first",
 )
 
-# What draws, draws the same whoever computes it.
+# Among them what draws: it draws the same whoever computes it.
 FAMILIES = {
+    "adaptive max": ("adaptive_max_pool", ((4, 7),), {}),
+    "adaptive avg": (
+        "adaptive_avg_pool",
+        ((4, 25),),
+        {"data_format": "channels_first"},
+    ),
     "lp 1": ("lp_pool", (3, 2, "same"), {"p": 1}),
     "lp 2": ("lp_pool", (2,), {"p": 2}),
     "lp 2.5": ("lp_pool", (3, 1, "same"), {"p": 2.5, "normalize": True}),

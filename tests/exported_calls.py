@@ -20,6 +20,7 @@ CALLS = {
     "Lp": lambda x: kp.ops.lp_pool(x, 3, 2, ceil_mode=True),
     "global max": kp.ops.global_max_pool,
     "global average": kp.ops.global_avg_pool,
+    "adaptive to a size": lambda x: kp.ops.adaptive_max_pool(x, (4, None)),
     "adaptive average": lambda x: portable.avg_pool(
         x, AdaptiveWindows((4, 3)), "channels_last"
     ),

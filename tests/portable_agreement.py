@@ -45,6 +45,16 @@ CASES = cases.named(
     "no channels",
     "257 taps",
 )
+ADAPTIVE = (  # a shape and a size: even, uneven, kept, more windows than elements
+    ((2, 8, 6, 5), (4, 2)),
+    ((2, 7, 10, 5), (3, 4)),
+    ((1, 9, 3, 3), (None, 5)),
+    ((2, 10, 7), (4,)),
+    ((1, 4, 5, 6, 3), (2, 3, 8)),
+    ((0, 5, 4, 3), (2, 3)),
+    ((1, 70, 3), (1,)),
+    ((1, 135, 2), (2,)),
+)
 PLANES = ((2, 5, 7), (2, 9, 4, 19), (1, 3, 2, 4, 5), (1, 1, 1, 1), (0, 3, 4, 2))
 
 
@@ -59,6 +69,9 @@ def main() -> None:
         for shape in PLANES if dtype == "float32" else PLANES[1:2]:
             for data_format in ("channels_last", "channels_first"):
                 check_global(shape, data_format, dtype)
+        for call in ADAPTIVE if dtype == "float32" else ADAPTIVE[1:2]:
+            for data_format in ("channels_last", "channels_first"):
+                check_adaptive(*call, data_format, dtype)
 
 
 def check_sliding(case: cases.Case, dtype: str) -> None:
@@ -86,6 +99,27 @@ def check_global(shape: tuple[int, ...], data_format: str, dtype: str) -> None:
     place = (reference.adaptive(sizes, 1), data_format)
     y, expected = check_max(pool("max"), shape, dtype, place)
     np.testing.assert_array_equal(y, expected)  # a zero may have either sign
+    check_average(pool("avg"), shape, dtype, place)
+
+
+def check_adaptive(
+    shape: tuple[int, ...], output_size: tuple, data_format: str, dtype: str
+) -> None:
+    """Checks maxima and averages of adaptive windows, and their gradients."""
+
+    def pool(kind: str) -> Callable:
+        function = getattr(kp.ops, f"adaptive_{kind}_pool")
+        return lambda x: function(x, output_size, data_format)
+
+    sizes = shape[1:-1]
+    counts = [n or size for n, size in zip(output_size, sizes, strict=True)]
+    if data_format == "channels_first":
+        shape = (shape[0], shape[-1], *sizes)
+    place = (reference.adaptive(sizes, counts), data_format)
+    y, expected = check_max(pool("max"), shape, dtype, place)
+    if keras.config.backend() == "tensorflow":
+        y = np.where(y == least(dtype), y.dtype.type(-np.inf), y)
+    np.testing.assert_array_equal(y, expected)  # of one window a zero has either sign
     check_average(pool("avg"), shape, dtype, place)
 
 

@@ -92,6 +92,19 @@ def test_largest_adaptive_window():
     assert AdaptiveWindows((2,)).max_taps((None,)) is None
 
 
+def test_adaptive_windows_of_one_size_are_sliding_ones():
+    for size, wanted in itertools.product(range(1, 20), range(1, 20)):
+        regular = AdaptiveWindows((wanted,)).regular((size,))
+        (axis,) = reference.adaptive((size,), wanted)
+        taps = [tap for window in axis.windows for tap in window]
+        assert (regular is not None) == (taps == list(range(size)))
+        if regular:
+            assert reference.sliding((size,), regular.pool_size)[0].windows == (
+                axis.windows
+            )
+    assert AdaptiveWindows((2, 2)).regular((4, None)) is None
+
+
 def test_huge_windows_take_no_time():
     made = windows(LARGEST, LARGEST, "same")
     assert made.output_sizes((10,)) == (1,)

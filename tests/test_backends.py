@@ -25,6 +25,8 @@ def model_of_every_layer() -> keras.Model:
         kp.StochasticPool2D(2, seed=1),
         kp.FractionalMaxPool2D(1.4, seed=2),
         kp.FractionalAvgPool2D(1.3, seed=3, regions_per="channel", pseudo_random=False),
+        kp.AdaptiveMaxPool2D((4, 3)),
+        kp.AdaptiveAvgPool2D((None, 5)),
         kp.GlobalMaxPool2D(),
         kp.GlobalAvgPool2D(),
         kp.GlobalLpPool2D(p=3.0),

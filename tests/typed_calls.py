@@ -12,6 +12,7 @@ def good() -> kp.MaxPooling2D:
     kp.AvgPool2D((2, 3), strides=1, padding=((1, 0), 1), divisor_override=3)
     kp.LpPooling3D(2, padding=(1, 0, 1), p=1.5, normalize=True)
     kp.GlobalAvgPool1D("channels_last", keepdims=True, dtype="float16")
+    kp.AdaptiveMaxPool2D((7, None), return_indices=True, name="it")
     kp.FractionalMaxPool2D((1.4, 1.7), regions_per="sample", inference="random")
     kp.ops.average_pool([[[1.0]]], pool_size=[1], padding="SAME")
     return kp.MaxPool2D(2, "2")  # type: ignore[arg-type]
@@ -21,6 +22,7 @@ def wrong() -> None:
     """Calls that are wrong."""
     kp.MaxPooling2D(2, padding="full")  # type: ignore[arg-type]
     kp.AvgPool(2, data_format="NHWC")  # type: ignore[arg-type]
+    kp.AdaptiveAvgPool((7, 2.5))  # type: ignore[arg-type]
     kp.FractionalAvgPool(1.4, regions_per="row")  # type: ignore[arg-type]
     kp.ops.max_pool([[[1.0]]], 2, padding="full")  # type: ignore[arg-type]
     kp.ops.lp_pool([[[1.0]]], 2, norm_type=2)  # type: ignore[call-arg]

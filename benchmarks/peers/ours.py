@@ -23,6 +23,8 @@ def pool(row: Row) -> Callable[[Any], Any]:
         options |= {"overlapping": False}
     elif row.kind.startswith("global"):
         options["keepdims"] = True
+    elif row.kind.startswith("adaptive"):
+        options["output_size"] = row.pool_size
     else:
         options |= {"pool_size": row.pool_size, "strides": row.step}
         options |= {"padding": row.padding}

@@ -106,6 +106,10 @@ def _channels_last(row: Row) -> Pool:
         "avg": lambda x: tf.nn.avg_pool(x, k, s, padding),
         "global_max": lambda x: tf.reduce_max(x, axes, keepdims=True),
         "global_avg": lambda x: tf.reduce_mean(x, axes, keepdims=True),
+        "adaptive_max": lambda x: keras.ops.adaptive_max_pool(x, k, "channels_last"),
+        "adaptive_avg": lambda x: keras.ops.adaptive_average_pool(
+            x, k, "channels_last"
+        ),
         "lp": lambda x: tf.sqrt(
             tf.nn.avg_pool(tf.square(x), k, s, padding) * float(k ** len(axes))
         ),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from row import RANDOM_POOLS, Row
+from row import FRAMEWORK_POOLS, RANDOM_POOLS, Row
 
 from peers import prepared
 from peers.prepared import Prepared, Unsupported
@@ -32,10 +32,7 @@ def prepare(row: Row, variant: str) -> Prepared:
         prepared.no_models(row)
         pool = ours.pool(row)
     else:
-        prepared.only(
-            row,
-            kinds=("max", "avg", "global_max", "global_avg", "lp", "fractional_max"),
-        )
+        prepared.only(row, kinds=(*FRAMEWORK_POOLS, "fractional_max"))
         pool = _pool(row)
     if variant == "torch-nhwc":
         prepared.channels_last_only(row)
@@ -89,9 +86,9 @@ def _pool(row: Row) -> Callable[[torch.Tensor], torch.Tensor]:
         size = row.output_spatial
         return lambda x: F.fractional_max_pool2d(x, 2, output_size=size)
     else:
-        kind = row.kind.removeprefix("global_")
-        function = getattr(F, f"adaptive_{kind}_pool{rank}d")
-        return lambda x: function(x, 1)
+        _, kind = row.kind.split("_")
+        function, size = getattr(F, f"adaptive_{kind}_pool{rank}d"), row.output_spatial
+        return lambda x: function(x, size)
     return lambda x: function(x, k, s, **options)
 
 

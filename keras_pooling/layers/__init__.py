@@ -2,6 +2,16 @@
 
 import keras
 
+from keras_pooling.layers.adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
 from keras_pooling.layers.average_pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -48,6 +58,12 @@ from keras_pooling.layers.stochastic_pooling import (
 
 # The second names. Where Keras has the layer, its long name is the class, so that names
 # in summaries and of get_layer() stay as they were after a swap; else the short one is.
+AdaptiveAvgPool1D = AdaptiveAveragePooling1D
+AdaptiveAvgPool2D = AdaptiveAveragePooling2D
+AdaptiveAvgPool3D = AdaptiveAveragePooling3D
+AdaptiveMaxPool1D = AdaptiveMaxPooling1D
+AdaptiveMaxPool2D = AdaptiveMaxPooling2D
+AdaptiveMaxPool3D = AdaptiveMaxPooling3D
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
@@ -77,6 +93,20 @@ StochasticPooling2D = StochasticPool2D
 StochasticPooling3D = StochasticPool3D
 
 __all__ = [
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveAvgPool",
+    "AdaptiveAvgPool1D",
+    "AdaptiveAvgPool2D",
+    "AdaptiveAvgPool3D",
+    "AdaptiveMaxPool",
+    "AdaptiveMaxPool1D",
+    "AdaptiveMaxPool2D",
+    "AdaptiveMaxPool3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",

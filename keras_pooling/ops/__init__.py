@@ -1,6 +1,9 @@
 """The stateless functions, as `keras_pooling.ops`; knows no layer."""
 
 from keras_pooling.ops.functions import (
+    adaptive_average_pool,
+    adaptive_avg_pool,
+    adaptive_max_pool,
     average_pool,
     avg_pool,
     fractional_avg_pool,
@@ -14,6 +17,9 @@ from keras_pooling.ops.functions import (
 )
 
 __all__ = [
+    "adaptive_average_pool",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
     "average_pool",
     "avg_pool",
     "fractional_avg_pool",

@@ -239,6 +239,75 @@ def global_lp_pool(
 
 
 @public
+def adaptive_max_pool(
+    inputs: Tensor,
+    output_size: int | Sequence[int | None],
+    data_format: DataFormat | None = None,
+    *,
+    return_indices: bool = False,
+) -> Any:
+    """Greatest tap of each of `output_size` windows, as `AdaptiveMaxPool` has it.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes.
+        output_size: int or one per axis; windows, so many that the output has this
+            size. None in the place of an axis keeps that axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        return_indices: bool, whether to return `(y, indices)`.
+
+    Returns:
+        Tensor of the input's dtype, or that and the flat positions of the maxima.
+
+    Raises:
+        ValueError: if an argument is not allowed or a spatial axis is empty.
+
+    Example:
+
+    >>> x = [[[1.], [5.], [2.], [3.], [4.]]]
+    >>> keras.ops.convert_to_numpy(kp.ops.adaptive_max_pool(x, 2))
+    array([[[5.],
+            [4.]]], dtype=float32)
+    """
+    windows = arguments.adaptive_windows(dispatch.rank_of(inputs), output_size)
+    options = arguments.options(return_indices=return_indices)
+    return _pool("max_pool", inputs, windows, data_format, **options)
+
+
+@public
+def adaptive_avg_pool(
+    inputs: Tensor,
+    output_size: int | Sequence[int | None],
+    data_format: DataFormat | None = None,
+) -> Tensor:
+    """Average of each of `output_size` windows, as `AdaptiveAvgPool` has it.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are averaged as floats.
+        output_size: int or one per axis; windows, so many that the output has this
+            size. None in the place of an axis keeps that axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed or a spatial axis is empty.
+
+    Example:
+
+    >>> x = [[[1.], [5.], [3.], [3.], [6.]]]
+    >>> keras.ops.convert_to_numpy(kp.ops.adaptive_avg_pool(x, 2))
+    array([[[3.],
+            [4.]]], dtype=float32)
+    """
+    windows = arguments.adaptive_windows(dispatch.rank_of(inputs), output_size)
+    return _pool("avg_pool", inputs, windows, data_format)
+
+
+adaptive_average_pool = adaptive_avg_pool  # what keras.ops calls it
+
+
+@public
 def stochastic_pool(
     inputs: Tensor,
     pool_size: int | Sequence[int],

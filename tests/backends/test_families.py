@@ -22,6 +22,7 @@ import keras_pooling as kp
 SIZES = (6, 8)
 SLIDING = reference.sliding(SIZES, 3, 2, "same")
 PLANE = reference.adaptive(SIZES, 1)
+UNEVEN = reference.adaptive(SIZES, (4, 11))  # windows that share elements; 11 > 8
 # Sizes are multiples of the number of regions: every draw gives these.
 EVEN = reference_fractional.axes(([0, 2, 4, 6], [0, 2, 4, 6, 8]), True)
 MANY = (40, 40)  # 31 regions: neither divides the other, so there are many draws
@@ -66,6 +67,10 @@ def fractional(cls):
     return lambda **more: cls(output_size=(3, 4), **more)
 
 
+def adaptive(cls):
+    return lambda **more: cls((4, 11), **more)
+
+
 def globally(cls, **options):
     return lambda **more: cls(keepdims=True, **options, **more)
 
@@ -84,6 +89,8 @@ FAMILIES = {
     "stochastic": Family(sliding(kp.StochasticPool), SLIDING, *EXPECTATION),
     "fractional max": Family(fractional(kp.FractionalMaxPool), EVEN, *MAX),
     "fractional average": Family(fractional(kp.FractionalAvgPool), EVEN, *AVG),
+    "adaptive max": Family(adaptive(kp.AdaptiveMaxPool), UNEVEN, *MAX),
+    "adaptive average": Family(adaptive(kp.AdaptiveAvgPool), UNEVEN, *AVG),
     "global max": Family(globally(kp.GlobalMaxPool), PLANE, *MAX),
     "global average": Family(globally(kp.GlobalAvgPool), PLANE, *AVG),
     "global Lp": Family(globally(kp.GlobalLpPool, p=P, normalize=True), PLANE, *LP),
@@ -138,11 +145,12 @@ def test_values_and_gradients(family, data_format):
 
 
 @by_format
-def test_indices(data_format):
-    x = input_of(data_format)
-    layer = kp.MaxPool(3, 2, "same", data_format, return_indices=True)
+@pytest.mark.parametrize("name", ["max", "fractional max", "adaptive max"])
+def test_indices(name, data_format):
+    family, x = FAMILIES[name], input_of(data_format)
+    layer = family.make(data_format=data_format, return_indices=True)
     for result, exact in zip(
-        layer(x), reference.max_pool(x, SLIDING, data_format), strict=True
+        layer(x), reference.max_pool(x, family.windows, data_format), strict=True
     ):
         np.testing.assert_array_equal(array(result), exact)
 

@@ -54,10 +54,16 @@ def test_windows_that_have_a_name_are_served(kind, served, arguments):
         assert native.serves(kind, tf.zeros(shape), windows, data_format) == served
 
 
-def test_planes_are_served_and_other_adaptive_windows_are_not():
+def test_adaptive_windows_that_are_served():
     x = tf.zeros(SIZES)
-    assert native.serves("max", x, AdaptiveWindows((1, 1)), "channels_last") == "global"
-    assert native.serves("max", x, AdaptiveWindows((1, 2)), "channels_last") is None
+    for kind, output_size, served in (
+        ("max", (1, 1), "global"),
+        ("average", (1, 1), "global"),
+        ("max", (2, 5), "adaptive"),
+        ("average", (2, 5), None),
+    ):
+        windows = AdaptiveWindows(output_size)
+        assert native.serves(kind, x, windows, "channels_last") == served
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int64", "uint8"])
@@ -116,6 +122,8 @@ def test_a_plain_pool_is_one_node_of_a_graph():
 
     assert nodes(lambda x: kp.ops.avg_pool(x, 2, padding="same")) == {"AvgPool"}
     assert nodes(lambda x: kp.ops.max_pool(x, 2, padding="same")) == {"MaxPool"}
+    assert nodes(lambda x: kp.ops.adaptive_avg_pool(x, (3, 2))) == {"AvgPool"}
+    assert nodes(lambda x: kp.ops.adaptive_max_pool(x, (3, 2))) == {"MaxPool"}
     assert nodes(kp.ops.global_avg_pool) == {"Mean", "Squeeze"}
     assert nodes(kp.ops.global_max_pool) == {"Max", "Squeeze"}
 

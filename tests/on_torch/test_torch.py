@@ -28,9 +28,11 @@ FUNCTIONS = {
     "max of regions per channel": lambda x: kp.ops.fractional_max_pool(
         x, 1.4, seed=SEED, regions_per="channel"
     ),
+    "adaptive max": lambda x: kp.ops.adaptive_max_pool(x, (4, None)),
     "global max": kp.ops.global_max_pool,
     "average": lambda x: kp.ops.avg_pool(x, 3, 2, "same"),
     "average of regions": lambda x: kp.ops.fractional_avg_pool(x, 1.4, seed=SEED),
+    "adaptive average": lambda x: kp.ops.adaptive_avg_pool(x, (4, None)),
     "global average": kp.ops.global_avg_pool,
     "Lp": lambda x: kp.ops.lp_pool(x, 3, 2, "same", p=3.0),
     "global Lp": lambda x: kp.ops.global_lp_pool(x, p=3.0),

@@ -18,6 +18,8 @@ FUNCTIONS = {
     "avg_pool": {"pool_size": 2, "padding": ((1, 0), (0, 1))},
     "lp_pool": {"pool_size": 2, "p": 3.0},
     "stochastic_pool": {"pool_size": 2, "dilation_rate": 2},
+    "adaptive_max_pool": {"output_size": 3},
+    "adaptive_avg_pool": {"output_size": (None, 5)},
     "global_max_pool": {},
     "global_avg_pool": {"keepdims": True},
     "global_lp_pool": {"p": math.inf},
@@ -60,6 +62,8 @@ NODES = {
         "seed": keras.random.SeedGenerator(1),
         "training": False,
     },
+    "adaptive_max_pool": {"output_size": np.int64(3)},
+    "adaptive_avg_pool": {"output_size": np.array([3])},
     "fractional_max_pool": {"regions": [np.array([0, 3, 8])]},
     "fractional_avg_pool": {"regions": (tf.constant([0, 3, 8]),)},
     "global_lp_pool": {"p": np.array(2)},
@@ -110,7 +114,13 @@ def test_a_node_keeps_the_data_format_that_it_was_made_with():
 
 def test_functions_have_the_names_and_first_arguments_of_keras_ops():
     assert kp.ops.average_pool is kp.ops.avg_pool
-    for name in ("max_pool", "average_pool"):
+    assert kp.ops.adaptive_average_pool is kp.ops.adaptive_avg_pool
+    for name in (
+        "max_pool",
+        "average_pool",
+        "adaptive_max_pool",
+        "adaptive_average_pool",
+    ):
         ours = list(inspect.signature(function(name)).parameters.values())
         theirs = inspect.signature(getattr(keras.ops, name)).parameters.values()
         for one, other in zip(ours, theirs, strict=False):
@@ -129,7 +139,7 @@ def test_symbolic_indices():
 def test_the_implementation_is_chosen_in_one_place(name, monkeypatch):
     asked, ran = [], []
     monkeypatch.setattr(dispatch, "use_compiled", lambda x: asked.append(x) or False)
-    inner = name.removeprefix("global_")
+    inner = name.removeprefix("global_").removeprefix("adaptive_")
     if FUNCTIONS[name].get("p") == math.inf:
         inner = "max_pool"
     original = getattr(portable, inner)

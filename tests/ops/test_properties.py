@@ -21,8 +21,6 @@ from cases import Case
 from hypothesis import strategies as st
 
 import keras_pooling as kp
-from keras_pooling.ops import dispatch
-from keras_pooling.windows import AdaptiveWindows
 
 # Continuous integration draws the same examples every time.
 IN_CI = os.environ.get("KERAS_POOLING_REQUIRE_COMPILED") == "1"
@@ -224,21 +222,23 @@ def test_fractional_pooling_of_given_regions_is_the_oracle(
 @hypothesis.given(planes(), st.sampled_from(data.FLOATS), st.data())
 def test_adaptive_and_global_windows_are_the_oracle(plane, dtype, drawn):
     shape, sizes, data_format = plane
-    counts = tuple(drawn.draw(st.integers(1, 2 * size)) for size in sizes)
+    wanted = [drawn.draw(st.none() | st.integers(1, 2 * size)) for size in sizes]
+    counts = [n or size for n, size in zip(wanted, sizes, strict=True)]
     x = data.for_average(shape, dtype, np.random.default_rng(drawn.draw(seeds)))
-
-    def pool(function, output_size):
-        windows = AdaptiveWindows(output_size)
-        return lambda x: dispatch.pool(function, x, windows, data_format)
-
-    for output_size in (counts, 1):
-        check_max_and_average(
-            pool("max_pool", output_size),
-            pool("avg_pool", output_size),
-            x,
-            reference.adaptive(sizes, output_size),
-            data_format,
-        )
+    check_max_and_average(
+        lambda x: kp.ops.adaptive_max_pool(x, wanted, data_format),
+        lambda x: kp.ops.adaptive_avg_pool(x, wanted, data_format),
+        x,
+        reference.adaptive(sizes, counts),
+        data_format,
+    )
+    check_max_and_average(
+        lambda x: kp.ops.global_max_pool(x, data_format, keepdims=True),
+        lambda x: kp.ops.global_avg_pool(x, data_format, keepdims=True),
+        x,
+        reference.adaptive(sizes, 1),
+        data_format,
+    )
 
 
 @bounded

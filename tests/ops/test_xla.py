@@ -76,6 +76,8 @@ def test_windows_of_more_taps_than_a_byte_numbers(name):
 
 POSITIVE = np.arange(1, 2 * 9 * 8 * 5 + 1, dtype="float32").reshape(2, 9, 8, 5) % 37
 OTHERS = {
+    "adaptive_max_pool": {"output_size": (4, 11)},
+    "adaptive_avg_pool": {"output_size": (4, 11)},
     "lp_pool": {"pool_size": 3, "strides": 2, "p": 3.0},
     "stochastic_pool": {"pool_size": 3, "strides": 2, "training": True},
     "fractional_max_pool": {"pooling_ratio": 1.4, "training": True},

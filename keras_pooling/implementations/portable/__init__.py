@@ -25,7 +25,9 @@ from keras_pooling.implementations.portable.spans import (
     every_tap,
     flat_positions,
     gather,
+    is_uneven,
     pick,
+    regular,
     slices,
     spans_of,
     spatial_axes,
@@ -38,6 +40,7 @@ def max_pool(
     x: Any, windows: Windows, data_format: str, return_indices: bool = False
 ) -> Any:
     """Greatest tap of each window: the first NaN, else the first greatest."""
+    windows = regular(windows, x, data_format)
 
     def pool(x: Any, data_format: str) -> Any:
         axes = spatial_axes(windows, data_format)
@@ -66,6 +69,7 @@ def avg_pool(
     divisor_override: int | None = None,
 ) -> Any:
     """Sum of each window's taps over their number; halves are summed in float32."""
+    windows = regular(windows, x, data_format)
 
     def pool(x: Any, data_format: str) -> Any:
         total, counts = _sum(widened(x), windows, data_format, count_include_pad)
@@ -106,6 +110,10 @@ def stochastic_pool(x: Any, windows: Windows, data_format: str, seed: Any) -> An
 
 def _by_rows(pool: Callable, x: Any, windows: Windows, data_format: str) -> Any:
     """Pools; regions of each channel are those of a sample that has one channel."""
+    if is_uneven(windows) and data_format == "channels_first":
+        # Taps are gathered several times as fast where channels lie behind them.
+        outputs = pool(ops.moveaxis(x, 1, -1), data_format="channels_last")
+        return keras.tree.map_structure(lambda y: ops.moveaxis(y, -1, 1), outputs)
     if getattr(windows, "regions_per", "batch") != "channel":
         return pool(x, data_format)
     if data_format == "channels_last":

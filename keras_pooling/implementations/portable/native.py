@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,11 @@ from keras_pooling.arguments import Windows
 from keras_pooling.implementations.portable.spans import (
     along,
     fitting_when_run,
+    is_uneven,
+    known_sizes,
+    spans_of,
     spatial_axes,
+    taps_of_equal_windows,
 )
 from keras_pooling.windows import AdaptiveWindows, Regions, SlidingWindows
 
@@ -44,6 +49,14 @@ def pool(
     named = serves(kind, x, windows, data_format)
     if named is None:
         return composed(x)
+    if named == "adaptive":
+
+        def adaptive(x: Any) -> Any:
+            return _adaptive(kind, x, windows, data_format)
+
+        if keras.config.backend() == "jax":
+            return _with_gradient_of(composed, adaptive, x)
+        return ops.cast(adaptive(widened(x)), x.dtype)
     if named == "global":
         axes = tuple(spatial_axes(windows, data_format))
         if kind == "max":
@@ -62,7 +75,7 @@ def pool(
 
 
 def serves(kind: str, x: Any, windows: Windows, data_format: str) -> str | None:
-    """What the backend calls these windows: `"valid"`, `"same"` or `"global"`.
+    """What the backend calls these windows: "valid", "same", "adaptive" or "global".
 
     None where it has no name for them, its result would be another than ours, or it
     takes longer.
@@ -70,9 +83,8 @@ def serves(kind: str, x: Any, windows: Windows, data_format: str) -> str | None:
     dtype = keras.backend.standardize_dtype(x.dtype)
     if "float" not in dtype or 0 in x.shape or isinstance(windows, Regions):
         return None
-    sizes = (x.shape[axis] for axis in spatial_axes(windows, data_format))
-    known = tuple(size if isinstance(size, int) else None for size in sizes)
-    return _name(kind, windows, known, dtype, keras.config.backend(), _inside_xla())
+    sizes = known_sizes(windows, x, data_format)
+    return _name(kind, windows, sizes, dtype, keras.config.backend(), _inside_xla())
 
 
 @functools.lru_cache(maxsize=1024)
@@ -85,8 +97,9 @@ def _name(
     inside_xla: bool,
 ) -> str | None:
     if isinstance(windows, AdaptiveWindows):
-        if set(windows.output_size) != {1}:
-            return None
+        if is_uneven(windows):
+            serves = backend == "torch" or (kind == "max" and not inside_xla)
+            return "adaptive" if serves and None not in sizes else None
         rounds = (kind, backend, dtype) == ("average", "torch", "float64")
         return None if rounds else "global"  # Keras rounds such a mean to float32
     if windows.extents != windows.pool_size:
@@ -155,6 +168,34 @@ def _sliding(
         return ops.transpose(y, (0, *range(2, rank + 2), 1))
     pool = ops.max_pool if kind == "max" else ops.average_pool
     return pool(x, windows.pool_size, windows.strides, padding, data_format)
+
+
+def _adaptive(kind: str, x: Any, windows: AdaptiveWindows, data_format: str) -> Any:
+    """Pools windows of several sizes: by PyTorch's function, or plain maxima."""
+    rank = windows.rank
+    to_last, to_first = (0, *range(2, rank + 2), 1), (0, rank + 1, *range(1, rank + 1))
+    if keras.config.backend() == "torch":
+        if data_format == "channels_last":
+            y = _adaptive(kind, ops.transpose(x, to_first), windows, "channels_first")
+            return ops.transpose(y, to_last)
+        sizes = windows.output_sizes(known_sizes(windows, x, data_format))
+        pool = ops.adaptive_max_pool if kind == "max" else ops.adaptive_average_pool
+        return pool(x, sizes, data_format)
+    if data_format == "channels_first":
+        y = _adaptive(kind, ops.transpose(x, to_last), windows, "channels_last")
+        return ops.transpose(y, to_first)
+    for i, axis in reversed(list(enumerate(spatial_axes(windows, data_format)))):
+        shape = ops.shape(x)
+        spans = spans_of(windows, i, shape[axis])
+        # Taps side by side, the last one again where a window is shorter: what comes
+        # after its equal is not chosen.
+        taps = taps_of_equal_windows(x, axis, spans)
+        before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+        taps = ops.reshape(taps, (before, spans.windows * spans.most, 1, after))
+        window = (int(spans.most), 1)
+        x = ops.max_pool(taps, window, window, "valid", "channels_last")
+        x = ops.reshape(x, (*shape[:axis], spans.windows, *shape[axis + 1 :]))
+    return x
 
 
 def _by_planes(x: Any, windows: SlidingWindows, padding: str) -> Any:

@@ -46,6 +46,28 @@ class Spans(NamedTuple):
         return len(self.first.shape) == 2
 
 
+def regular(windows: Windows, x: Any, data_format: str) -> Windows:
+    """Windows as sliding ones, where they are adaptive and have one size.
+
+    Not under JAX: it takes longer over the gradient of wide windows than over taps that
+    are gathered.
+    """
+    if not is_uneven(windows) or keras.config.backend() == "jax":
+        return windows
+    return windows.regular(known_sizes(windows, x, data_format)) or windows
+
+
+def is_uneven(windows: Windows) -> bool:
+    """Whether windows are adaptive, other than one that is the plane."""
+    return isinstance(windows, AdaptiveWindows) and set(windows.output_size) != {1}
+
+
+def known_sizes(windows: Windows, x: Any, data_format: str) -> tuple[int | None, ...]:
+    """The sizes of the axes that are pooled; None where a graph leaves one open."""
+    sizes = (x.shape[axis] for axis in spatial_axes(windows, data_format))
+    return tuple(size if isinstance(size, int) else None for size in sizes)
+
+
 def spans_of(windows: Windows, i: int, size: Any) -> Spans:
     """Lays windows over axis `i` of an input that is `size` long there."""
     if isinstance(windows, Regions):
@@ -212,6 +234,12 @@ def gather(x: Any, axis: int, spans: Spans) -> tuple[Any, Any]:
     x = ops.take_along_axis(x, position, axis)
     shape = (*shape[:axis], windows, taps, *shape[axis + 1 :])
     return ops.reshape(x, shape), inside
+
+
+def taps_of_equal_windows(x: Any, axis: int, spans: Spans) -> Any:
+    """As `gather`, with the last tap again in place of what is not inside."""
+    tap = np.minimum(np.arange(spans.most), spans.count[:, None] - 1)
+    return _take(x, spans.first[:, None] + tap, axis)
 
 
 def _take(x: Any, position: Any, axis: int) -> Any:
