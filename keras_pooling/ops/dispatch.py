@@ -105,6 +105,7 @@ def plan(
 
 
 _cached_plan = functools.lru_cache(maxsize=1024)(plan)
+_cached_name = functools.cache(keras.backend.standardize_dtype)
 
 
 def _is_compiling() -> bool:
@@ -137,7 +138,8 @@ def run(
     options: dict[str, Any],
 ) -> Any:
     """Has an implementation carry out a plan."""
-    given_dtype = keras.backend.standardize_dtype(inputs.dtype)
+    name_of = keras.backend.standardize_dtype if _is_compiling() else _cached_name
+    given_dtype = name_of(inputs.dtype)
     dtype, computed_dtype = _dtypes(function, inputs.shape, given_dtype)
     # keras.ops.cast asks the backend even where there is nothing to cast.
     x = inputs if given_dtype == computed_dtype else ops.cast(inputs, computed_dtype)
