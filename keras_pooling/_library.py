@@ -106,7 +106,7 @@ def use_compiled(x: Any) -> bool:
     Raises:
         RuntimeError: Either does not load and `KERAS_POOLING_REQUIRE_COMPILED=1`.
     """
-    if not is_wanted() or not _ON_CPU[_backend()](x):
+    if _portable_here.get() or not _wanted() or not _ON_CPU[_backend()](x):
         return False
     outcome = _usable()
     if outcome.core is None:
@@ -117,9 +117,9 @@ def use_compiled(x: Any) -> bool:
     return True
 
 
-def is_wanted() -> bool:
-    """Tells whether the compiled ops are to compute here, if they can."""
-    return not _portable_here.get() and _wanted()
+def core_here() -> ctypes.CDLL | None:
+    """As `core()`; None within `force_portable()`."""
+    return None if _portable_here.get() else _usable().core
 
 
 @contextlib.contextmanager
@@ -145,7 +145,7 @@ def build_info() -> dict[str, Any]:
         (the instruction set in use, None without compiled ops) and `targets` (all that
         this machine can run, best first).
     """
-    core = None if _portable_here.get() else _usable().core
+    core = core_here()
     built = _build_record()
     running = sys.modules.get("tensorflow")
     return {

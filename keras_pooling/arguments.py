@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import math
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeVar
 
 import keras
@@ -57,13 +57,19 @@ class ArgumentError(ValueError):
     """What is wrong with an argument, and what would do; `errors_name` says whose."""
 
 
-@contextlib.contextmanager
-def errors_name(call: str) -> Iterator[None]:
+class errors_name:
     """Puts what the user called in front of what is wrong with an argument."""
-    try:
-        yield
-    except ArgumentError as error:
-        raise ValueError(f"{call}: {error}") from None
+
+    def __init__(self, call: str):
+        self.call = call
+
+    def __enter__(self) -> None:
+        """Nothing can be wrong yet."""
+
+    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        """Raises the error that users see."""
+        if isinstance(error, ArgumentError):
+            raise ValueError(f"{self.call}: {error}") from None
 
 
 def refuse_other_names(given: dict[str, Any]) -> None:
@@ -339,6 +345,8 @@ def options(**given: Any) -> dict[str, Any]:
 
 def positive_ints(name: str, value: Any, rank: int | None) -> Any:
     """One positive int per axis from an int or from one per axis."""
+    if type(value) is int and 0 < value <= LARGEST and rank:  # in most calls
+        return (value,) * rank
     return _per_axis(
         name, value, rank, "an integer", lambda entry: _int(name, entry, value, 1)
     )

@@ -52,10 +52,10 @@ class SlidingWindows:
     @property
     def extents(self) -> tuple[int, ...]:
         """From the first tap of a window to its last, both counted, per axis."""
-        return tuple(
-            (k - 1) * d + 1
-            for k, d in zip(self.pool_size, self.dilation_rate, strict=True)
-        )
+        return tuple(map(self._extent, range(len(self.pool_size))))
+
+    def _extent(self, axis: int) -> int:
+        return (self.pool_size[axis] - 1) * self.dilation_rate[axis] + 1
 
     def axis(
         self, axis: int, size: Any, minimum: Callable = min, maximum: Callable = max
@@ -65,7 +65,7 @@ class SlidingWindows:
         This is the one size formula in Python. `size` may be a scalar tensor, if
         `minimum` and `maximum` come from the same library.
         """
-        stride, extent = self.strides[axis], self.extents[axis]
+        stride, extent = self.strides[axis], self._extent(axis)
         if self.padding == "same":
             count = (size + stride - 1) // stride
             padding = maximum((count - 1) * stride + extent - size, 0)

@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from processes import run_python
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.append(str(BENCHMARKS))
@@ -83,10 +83,8 @@ def test_machine_has_a_file_name():
 
 
 def test_a_row_is_measured_and_reported(tmp_path):
-    command = [sys.executable, BENCHMARKS / "run.py", "--rows", "vgg5/training"]
-    command += ["--peers", "tf", "--rounds", "1", "--output-dir", tmp_path]
-    ended = subprocess.run(command, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
+    options = ["--rows", "vgg5/training", "--peers", "tf", "--rounds", "1"]
+    run_python(str(BENCHMARKS / "run.py"), *options, "--output-dir", str(tmp_path))
     (written,) = tmp_path.glob("*.json")
     results = json.loads(written.read_text())
     (record,) = results["rows"]

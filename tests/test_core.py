@@ -3,11 +3,11 @@
 import pathlib
 import re
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from processes import run_python
 
 import keras_pooling as kp
 from keras_pooling import _build_info, _library
@@ -57,14 +57,8 @@ def run(name, inputs, outputs, **attributes):
 """
 
 
-def run_python(code: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-c", HOST + code],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def run_host(code: str) -> subprocess.CompletedProcess[str]:
+    return run_python("-c", HOST + code)
 
 
 def test_it_links_no_framework():
@@ -79,7 +73,7 @@ def test_it_links_no_framework():
 
 
 def test_a_process_without_a_framework_pools_through_the_c_entry():
-    done = run_python("""
+    done = run_host("""
 x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
 y, taps = np.zeros((1, 2, 2, 1), "float32"), np.zeros((1, 2, 2, 1), "uint8")
 print(run("SelectingPool", [x], [y, taps], window=[2, 2]), y.ravel(), taps.ravel())
@@ -97,7 +91,7 @@ print("tensorflow" in sys.modules, "jax" in sys.modules)
 
 
 def test_the_threads_of_the_core_survive_a_fork():
-    done = run_python("""
+    done = run_host("""
 import os
 x = np.random.default_rng(0).random((8, 64, 64, 32), "float32")
 y, other = np.zeros((8, 32, 32, 32), "float32"), np.zeros((8, 32, 32, 32), "float32")
@@ -128,7 +122,7 @@ try:
 except Exception as error:
     print(error)
 """
-    done = run_python(code)
+    done = run_host(code)
     lines = done.stdout.splitlines()
     expected = [2.5, 4.5, 10.5, 12.5, 18.5, 20.5, 26.5, 28.5]
     assert lines[0] == f"{expected} False", done.stderr
@@ -155,7 +149,7 @@ def test_the_adapters_link_to_the_core_beside_them(name):
 
 
 def test_the_reductions_are_a_list_that_python_can_read():
-    done = run_python("""
+    done = run_host("""
 core.KerasPoolingReductions.restype = ctypes.c_char_p
 print(core.KerasPoolingReductions().decode())
 """)

@@ -44,7 +44,7 @@ def use_compiled(x: torch.Tensor) -> bool:
 
 @torch.compiler.assume_constant_result
 def _is_usable() -> bool:
-    return _library.is_wanted() and _library.core() is not None
+    return _library.core_here() is not None
 
 
 class Torch(Compiled):
@@ -92,8 +92,16 @@ class Torch(Compiled):
 
 def _arguments(call: Call, x: Any, edges: tuple) -> tuple[Any, str, list]:
     """Edges, the call as a text, and the spatial sizes of the output."""
-    sizes = call.output_sizes(call.sizes(x.shape), edges)
-    return _joined(edges), _text(call), list(sizes)
+    # PyTorch's compiler warns of caches.
+    if edges or torch.compiler.is_compiling():
+        sizes = call.output_sizes(call.sizes(x.shape), edges)
+        return _joined(edges), _text(call), list(sizes)
+    return None, *_cached_arguments(call, x.shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _cached_arguments(call: Call, shape: tuple) -> tuple[str, list]:
+    return _text(call), list(call.output_sizes(call.sizes(shape), ()))
 
 
 def _joined(edges: tuple) -> torch.Tensor | None:
@@ -199,10 +207,11 @@ def _attribute(name: str, value: Any) -> _Attribute:
 class _Frame:
     """The arguments of one call of the C entry, to be filled with addresses."""
 
-    def __init__(self, inputs: tuple, outputs: tuple):
-        self.inputs = (_Array * len(inputs))(*map(self._array, inputs))
-        self.outputs = (_Array * len(outputs))(*map(self._array, outputs))
-        self.slots = [*self.inputs, *self.outputs]
+    def __init__(self, handle: ctypes.c_void_p, inputs: tuple, outputs: tuple):
+        taken = (_Array * len(inputs))(*map(self._array, inputs))
+        given = (_Array * len(outputs))(*map(self._array, outputs))
+        self.slots = [*taken, *given]
+        self.call = (handle, taken, len(inputs), given, len(outputs), None)
 
     @staticmethod
     def _array(kind: tuple) -> _Array:
@@ -214,7 +223,9 @@ class _Frame:
 
 
 @functools.lru_cache(maxsize=1024)
-def _frames(inputs: tuple, outputs: tuple) -> list[_Frame]:
+def _frames(
+    op: str, text: str, channels_first: bool | None, inputs: tuple, outputs: tuple
+) -> list[_Frame]:
     """Frames for tensors of these dtypes and shapes that no thread is using."""
     return []
 
@@ -228,13 +239,13 @@ def _run(
 ) -> None:
     """Runs an op; outputs are dense."""
     inputs = [x if x.is_contiguous() else x.contiguous() for x in inputs]
-    kinds = tuple([(x.dtype, tuple(x.shape)) for x in inputs])
-    results = tuple([(y.dtype, tuple(y.shape)) for y in outputs])
-    frames = _frames(kinds, results)
+    kinds = tuple([(x.dtype, x.shape) for x in inputs])
+    results = tuple([(y.dtype, y.shape) for y in outputs])
+    frames = _frames(op, text, channels_first, kinds, results)
     try:
         frame = frames.pop()
     except IndexError:
-        frame = _Frame(kinds, results)
+        frame = _Frame(_bound(op, text, channels_first), kinds, results)
     for slot, tensor in zip(frame.slots, (*inputs, *outputs), strict=True):
         slot.data = tensor.data_ptr()
     core = _entry()
@@ -242,10 +253,7 @@ def _run(
     if getattr(_threads, "wanted", None) != threads:
         core.KerasPoolingSetThreads(threads)
         _threads.wanted = threads
-    handle = _bound(op, text, channels_first)
-    status = core.KerasPoolingRun(
-        handle, frame.inputs, len(inputs), frame.outputs, len(outputs), None
-    )
+    status = core.KerasPoolingRun(*frame.call)
     frames.append(frame)
     if status:
         _check(status)
@@ -287,8 +295,8 @@ def _laid_out(x: torch.Tensor, text: str, first: bool) -> torch.Tensor:
 def _empty(
     like: torch.Tensor, first: bool, sizes: Any, dtype: torch.dtype
 ) -> torch.Tensor:
-    batch, channels = like.shape[0], like.shape[1 if first else -1]
-    shape = (batch, channels, *sizes) if first else (batch, *sizes, channels)
+    batch, *others = like.shape
+    shape = (batch, others[0], *sizes) if first else (batch, *sizes, others[-1])
     return like.new_empty(shape, dtype=dtype)
 
 

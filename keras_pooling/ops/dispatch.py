@@ -29,7 +29,8 @@ _MAX_DTYPES = {
     **{dtype: dtype for dtype in ("int8", "uint8", "int16", "int32", "int64")},
     "bool": "uint8",
     "uint16": "int32",
-    "uint32": "int64",
+    # JAX may have no int64; turned over at the sign bit, the order is that of int32.
+    "uint32": "int32" if keras.config.backend() == "jax" else "int64",
 }
 
 
@@ -105,6 +106,7 @@ def plan(
 
 
 _cached_plan = functools.lru_cache(maxsize=1024)(plan)
+_cached_name = functools.cache(keras.backend.standardize_dtype)
 
 
 def _is_compiling() -> bool:
@@ -137,20 +139,31 @@ def run(
     options: dict[str, Any],
 ) -> Any:
     """Has an implementation carry out a plan."""
-    given_dtype = keras.backend.standardize_dtype(inputs.dtype)
+    name_of = keras.backend.standardize_dtype if _is_compiling() else _cached_name
+    given_dtype = name_of(inputs.dtype)
     dtype, computed_dtype = _dtypes(function, inputs.shape, given_dtype)
     # keras.ops.cast asks the backend even where there is nothing to cast.
-    x = inputs if given_dtype == computed_dtype else ops.cast(inputs, computed_dtype)
+    x = inputs
+    is_turned = given_dtype == "uint32" and computed_dtype == "int32"
+    if is_turned:
+        x = ops.bitwise_xor(x, _sign_bit())
+    if given_dtype != computed_dtype:
+        x = ops.cast(x, computed_dtype)
     implementation = masked if mask is not None else implementation_of(x)
     outputs = _computed(
         implementation, function, x, planned.windows, data_format, mask, seed, options
     )
     y, *indices = outputs if options.get("return_indices") else (outputs,)
     y = y if dtype == computed_dtype else ops.cast(y, dtype)
+    y = ops.bitwise_xor(y, _sign_bit()) if is_turned else y
     squeeze = getattr(implementation, "squeeze", ops.squeeze)
     if indices:
         return tuple(_finished(part, planned, squeeze) for part in (y, *indices))
     return _finished(y, planned, squeeze)
+
+
+def _sign_bit() -> Any:
+    return ops.cast(2**31, "uint32")
 
 
 def _computed(

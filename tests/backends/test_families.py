@@ -155,6 +155,17 @@ def test_indices(name, data_format):
         np.testing.assert_array_equal(array(result), exact)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "int8", "int32"])
+def test_maxima_of_integers_of_the_whole_range(dtype):
+    limits = np.iinfo(dtype)
+    x = data.generator(dtype).integers(limits.min, limits.max, (2, *SIZES, 3), dtype)
+    x[0, 0, 0] = limits.max
+    exact, _ = reference.max_pool(x.astype("int64"), SLIDING, "channels_last")
+    for y in (kp.ops.max_pool(x, 3, 2, "same"), compiled(kp.MaxPool(3, 2, "same"))(x)):
+        # PyTorch has wider types for some.
+        np.testing.assert_array_equal(array(y).astype("int64"), exact)
+
+
 @by_family
 def test_compiled(family):
     layer, x = family.make(), input_of()

@@ -1,14 +1,11 @@
 """Exported portable graphs, run with sizes that were not known when they were made."""
 
 import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import exported_calls
 import pytest
 import tensorflow as tf
+from processes import run_python
 
 import keras_pooling as kp
 
@@ -39,12 +36,6 @@ def test_litert_runs_sizes_it_did_not_know(call):
 def test_pytorch_exports_sizes_it_does_not_know():
     if importlib.util.find_spec("torch") is None:
         pytest.skip("torch is not installed")
-    run = subprocess.run(
-        [sys.executable, Path(exported_calls.__file__)],
-        env={**os.environ, "KERAS_BACKEND": "torch"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == ["agrees"]
+    script = exported_calls.__file__
+    done = run_python(script, timeout=600, KERAS_BACKEND="torch")
+    assert done.stdout.splitlines() == ["agrees"]

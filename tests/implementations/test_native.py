@@ -1,10 +1,6 @@
 """The backend's own pooling: when it serves, what it gives, what its graph holds."""
 
 import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import cases
 import numpy as np
@@ -12,6 +8,7 @@ import portable_agreement
 import pytest
 import tensorflow as tf
 import tolerances
+from processes import run_python
 
 import keras_pooling as kp
 from keras_pooling.arguments import AdaptiveWindows, sliding_windows
@@ -77,15 +74,9 @@ def test_integers_are_not_served(dtype):
 def test_the_portable_path_agrees_with_the_oracle(backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    run = subprocess.run(
-        [sys.executable, Path(portable_agreement.__file__)],
-        env={**os.environ, "KERAS_BACKEND": backend, "KERAS_POOLING_PORTABLE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == [f"agrees on {backend}"]
+    environment = {"KERAS_BACKEND": backend, "KERAS_POOLING_PORTABLE": "1"}
+    done = run_python(portable_agreement.__file__, timeout=600, **environment)
+    assert done.stdout.splitlines() == [f"agrees on {backend}"]
 
 
 @by_dtype

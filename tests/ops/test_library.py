@@ -1,9 +1,7 @@
 """Finding, checking and loading the compiled ops, and choosing between the paths."""
 
 import concurrent.futures
-import os
 import pathlib
-import subprocess
 import sys
 import types
 import warnings
@@ -12,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from processes import run_python
 
 import keras_pooling as kp
 from keras_pooling import _build_info
@@ -24,15 +23,10 @@ SWITCHES = (
 )
 
 
-def run_python(code, **environment):
+def run_code(code, **environment):
     """Runs `code` in a new process that has none of our switches but the given ones."""
-    kept = {name: value for name, value in os.environ.items() if name not in SWITCHES}
-    return subprocess.run(
-        [sys.executable, "-W", "always", "-c", code],
-        env={**kept, **environment},
-        capture_output=True,
-        text=True,
-    )
+    switches = {**dict.fromkeys(SWITCHES, ""), **environment}
+    return run_python("-W", "always", "-c", code, **switches)
 
 
 @pytest.fixture
@@ -181,7 +175,7 @@ def test_portable_process_computes_without_the_library():
         "print(np.array(kp.ops.max_pool(np.arange(4.).reshape(1, 4, 1), 2)).ravel())\n"
         "print(kp.build_info()['compiled'])"
     )
-    done = run_python(code, KERAS_POOLING_PORTABLE="1")
+    done = run_code(code, KERAS_POOLING_PORTABLE="1")
     assert done.stdout.split() == ["[1.", "3.]", "False"], done.stderr
 
 
@@ -191,7 +185,7 @@ def test_an_unknown_target_is_an_error_that_lists_the_good_ones():
         "try:\n    kp.build_info()\n"
         "except ValueError as error:\n    print(error)"
     )
-    done = run_python(code, KERAS_POOLING_TARGET="abacus")
+    done = run_code(code, KERAS_POOLING_TARGET="abacus")
     assert "abacus" in done.stdout, done.stderr
     for target in kp.build_info()["targets"]:
         assert target in done.stdout
@@ -207,7 +201,7 @@ def test_importing_the_package_is_enough_to_load_a_saved_model(tmp_path):
         "x = np.arange(16, dtype='float32').reshape(1, 4, 4, 1)\n"
         "print(model.serve(x).numpy().ravel().tolist())"
     )
-    done = run_python(code)
+    done = run_code(code)
     assert done.stdout.strip() == str(model(x).numpy().ravel().tolist()), done.stderr
 
 
@@ -219,5 +213,5 @@ def test_other_backends_use_the_core_and_never_import_tensorflow(backend):
         "assert kp.build_info()['compiled']\n"
         "print('tensorflow' in sys.modules)"
     )
-    done = run_python(code, KERAS_BACKEND=backend, KERAS_POOLING_REQUIRE_COMPILED="1")
+    done = run_code(code, KERAS_BACKEND=backend, KERAS_POOLING_REQUIRE_COMPILED="1")
     assert done.stdout.strip() == "False", done.stderr

@@ -1,9 +1,6 @@
 """The portable floor: its two ways of pooling an axis agree; it runs in any graph."""
 
 import importlib.util
-import os
-import subprocess
-import sys
 
 import calls
 import cases
@@ -14,6 +11,7 @@ import reference
 import tensorflow as tf
 import tolerances
 from keras import ops
+from processes import run_python
 
 import keras_pooling as kp
 from keras_pooling.arguments import AdaptiveWindows, sliding_windows
@@ -227,14 +225,9 @@ print(differ, "tensorflow" in sys.modules)
 def test_other_backends_draw(backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    run = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", RANDOM_WITHOUT_TENSORFLOW],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == [
+    strictly = ("-W", "error::UserWarning")
+    done = run_python(*strictly, "-c", RANDOM_WITHOUT_TENSORFLOW, KERAS_BACKEND=backend)
+    assert done.stdout.splitlines() == [
         "[2.447, 8.407, 14.61, 20.836]",
         "[2.333, 5.727, 9.632]",
         "[2.0, 4.0, 5.0, 7.0, 9.0, 11.0, 11.0]",
@@ -247,14 +240,8 @@ def test_other_backends_draw(backend):
 def test_other_backends_run_and_import_no_tensorflow(backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    run = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TENSORFLOW],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == [
+    done = run_python("-c", WITHOUT_TENSORFLOW, KERAS_BACKEND=backend)
+    assert done.stdout.splitlines() == [
         "[1, 3, 6, 6] [9.0, 9.0]",
         "[2.5, 3.0, 5.5]",
         "[9.0]",

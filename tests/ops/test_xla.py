@@ -1,10 +1,7 @@
 """Inside XLA the same kernels give the same bits, wherever a function is compiled."""
 
 import math
-import os
 import re
-import subprocess
-import sys
 
 import data
 import keras
@@ -21,6 +18,7 @@ from inside_xla import (
     pool,
     training_step,
 )
+from processes import run_python
 
 import keras_pooling as kp
 
@@ -290,12 +288,7 @@ def test_automatic_clusters(tmp_path):
         "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",
         "XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text",
     }
-    subprocess.run(
-        [sys.executable, "-c", AUTO_CLUSTERING],
-        env={**os.environ, **flags},
-        check=True,
-        timeout=300,
-    )
+    run_python("-c", AUTO_CLUSTERING, **flags)
     text = "".join(
         path.read_text() for path in tmp_path.glob("*after_optimizations.txt")
     )

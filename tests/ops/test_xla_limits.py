@@ -1,9 +1,6 @@
 """Inside XLA: many threads, bad input, and where our kernels cannot be reached."""
 
 import concurrent.futures
-import os
-import subprocess
-import sys
 import warnings
 
 import numpy as np
@@ -17,6 +14,7 @@ from inside_xla import (
     pool,
     training_step,
 )
+from processes import run_python
 
 import keras_pooling as kp
 from keras_pooling import _library as library
@@ -49,13 +47,7 @@ print("ended")
 
 @pytest.mark.parametrize("threads", ["1", "2", "8"])
 def test_many_functions_at_once_end(threads):
-    done = subprocess.run(
-        [sys.executable, "-c", STRESS],
-        env={**os.environ, "TF_NUM_INTRAOP_THREADS": threads},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_python("-c", STRESS, TF_NUM_INTRAOP_THREADS=threads)
     assert done.stdout.strip() == "ended", done.stderr
 
 
