@@ -72,7 +72,8 @@ def serves(kind: str, x: Any, windows: Windows, data_format: str) -> str | None:
         return None
     sizes = (x.shape[axis] for axis in spatial_axes(windows, data_format))
     known = tuple(size if isinstance(size, int) else None for size in sizes)
-    return _name(kind, windows, known, dtype, keras.config.backend(), _inside_xla())
+    backend, inside_xla = keras.config.backend(), _library.inside_xla()
+    return _name(kind, windows, known, dtype, backend, inside_xla)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -119,10 +120,6 @@ def widened(x: Any) -> Any:
     """Halves as float32, which their sums are kept in."""
     dtype = keras.backend.standardize_dtype(x.dtype)
     return ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x
-
-
-def _inside_xla() -> bool:
-    return keras.config.backend() == "tensorflow" and _library._inside_xla()
 
 
 def _fall(windows: SlidingWindows, sizes: tuple[int, ...], padding: str) -> bool:
@@ -186,7 +183,7 @@ def _global_max(x: Any, axes: tuple[int, ...], data_format: str) -> Any:
     def first_greatest(x: Any) -> Any:
         sizes = tuple(x.shape[axis] for axis in axes)
         known = all(isinstance(size, int) for size in sizes)
-        if keras.config.backend() == "jax" or _inside_xla() or not known:
+        if keras.config.backend() == "jax" or _library.inside_xla() or not known:
             return ops.sum(
                 ops.where(_is_first(x, greatest(x), axes), x, 0), axes, keepdims=True
             )
