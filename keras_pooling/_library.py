@@ -111,7 +111,7 @@ def use_compiled(x: Any) -> bool:
     outcome = _usable()
     if outcome.core is None:
         return False
-    if outcome.xla_problem and _inside_xla():
+    if outcome.xla_problem and inside_xla():
         _fall_back(outcome, outcome.xla_problem)
         return False
     return True
@@ -318,15 +318,13 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _inside_xla() -> bool:
-    """Tells whether a function is being traced for XLA."""
-    import tensorflow as tf
-    from tensorflow.python.ops import control_flow_util
-
-    if tf.executing_eagerly():
+def inside_xla() -> bool:
+    """Tells whether a function is being traced for TensorFlow's XLA."""
+    if _backend() != "tensorflow":
         return False
-    graph = tf.compat.v1.get_default_graph()
-    return control_flow_util.GraphOrParentsInXlaContext(graph)
+    from keras_pooling import _tensorflow_internals
+
+    return _tensorflow_internals.inside_xla()
 
 
 def _tensorflow_on_cpu(x: Any) -> bool:

@@ -6,9 +6,8 @@ import functools
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.eager import record
 
-from keras_pooling import _library
+from keras_pooling import _library, _tensorflow_internals
 from keras_pooling.implementations import portable
 from keras_pooling.implementations.compiled import Call, Compiled, composed
 
@@ -60,7 +59,7 @@ class TensorFlow(Compiled):
     def select(self, call: Call, x: Any, edges: tuple, seed: Any = None) -> Any:
         """SelectingPool."""
         # A hint for XLA: a gradient will read the taps.
-        read = record.could_possibly_record()
+        read = _tensorflow_internals.may_be_differentiated()
         return _selecting_pool(call, x, edges, seed, read)[0]
 
     def select_with_taps(self, call: Call, x: Any, edges: tuple) -> tuple[Any, Any]:
@@ -149,13 +148,10 @@ def _sizes(x: Any, channels_first: bool) -> Any:
 
 def _arguments_of(op: tf.Operation) -> dict[str, Any]:
     """The arguments that an op shares with its gradient; regions come last."""
-    pairs = getattr(op, "attrs", None)
-    if pairs is None:
+    values = _tensorflow_internals.taped_attributes(op)
+    if values is None:
         attributes = {name: op.get_attr(name) for name in _ATTRIBUTES}
     else:
-        # What an eager tape has in place of an op looks each one up anew, which takes
-        # as long as a small pool.
-        values = dict(zip(pairs[::2], pairs[1::2], strict=True))
         texts = {n: values[n] for n in _ATTRIBUTES}
         attributes = {
             n: v.encode() if isinstance(v, str) else v for n, v in texts.items()

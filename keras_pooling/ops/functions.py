@@ -406,9 +406,8 @@ def fractional_max_pool(
     """
     how = (pooling_ratio, output_size, pseudo_random, overlapping, regions_per)
     options = arguments.options(return_indices=return_indices)
-    return _fractional(
-        "max_pool", inputs, how, regions, data_format, seed, training, **options
-    )
+    windows, words = _cut(inputs, how, regions, data_format, seed, training)
+    return _pool("max_pool", inputs, windows, data_format, seed=words, **options)
 
 
 @public
@@ -458,7 +457,8 @@ def fractional_avg_pool(
             [3.]]], dtype=float32)
     """
     how = (pooling_ratio, output_size, pseudo_random, overlapping, regions_per)
-    return _fractional("avg_pool", inputs, how, regions, data_format, seed, training)
+    windows, words = _cut(inputs, how, regions, data_format, seed, training)
+    return _pool("avg_pool", inputs, windows, data_format, seed=words)
 
 
 def _pool(
@@ -484,21 +484,18 @@ def _pool_all(
     return _pool(function, inputs, windows, data_format, keepdims=keepdims, **options)
 
 
-def _fractional(
-    function: str,
+def _cut(
     inputs: Tensor,
     how: tuple,
     given: Sequence[Any] | None,
     data_format: DataFormat | None,
     seed: Any,
     training: bool | None,
-    **options: Any,
-) -> Any:
+) -> tuple[arguments.Windows, Any]:
+    """The regions, or how they are drawn and the two words of the draw, if any."""
     rank = dispatch.rank_of(inputs)
     if given is None:
-        windows = arguments.fractional_windows(rank, *how)
-        words = _words(inputs, seed, training)
-        return _pool(function, inputs, windows, data_format, seed=words, **options)
+        return arguments.fractional_windows(rank, *how), _words(inputs, seed, training)
     ratio, size, *others = how
     if ratio is not None or size is not None:
         raise ArgumentError(
@@ -513,8 +510,7 @@ def _fractional(
     layout = arguments.data_format_name(data_format)
     shape = dispatch.static_shape(inputs)
     sizes = tuple(shape[axis] for axis in arguments.spatial_axes(layout, rank))
-    edges = given_regions(given, sizes, overlapping)
-    return dispatch.pool(function, inputs, edges, layout, **options)
+    return given_regions(given, sizes, overlapping), None
 
 
 def _words(inputs: Tensor, seed: Any, training: bool | None) -> Any:

@@ -83,8 +83,8 @@ def serves(kind: str, x: Any, windows: Windows, data_format: str) -> str | None:
     dtype = keras.backend.standardize_dtype(x.dtype)
     if "float" not in dtype or 0 in x.shape or isinstance(windows, Regions):
         return None
-    sizes = known_sizes(windows, x, data_format)
-    return _name(kind, windows, sizes, dtype, keras.config.backend(), _inside_xla())
+    sizes, backend = known_sizes(windows, x, data_format), keras.config.backend()
+    return _name(kind, windows, sizes, dtype, backend, _library.inside_xla())
 
 
 @functools.lru_cache(maxsize=1024)
@@ -132,10 +132,6 @@ def widened(x: Any) -> Any:
     """Halves as float32, which their sums are kept in."""
     dtype = keras.backend.standardize_dtype(x.dtype)
     return ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x
-
-
-def _inside_xla() -> bool:
-    return keras.config.backend() == "tensorflow" and _library._inside_xla()
 
 
 def _fall(windows: SlidingWindows, sizes: tuple[int, ...], padding: str) -> bool:
@@ -227,7 +223,7 @@ def _global_max(x: Any, axes: tuple[int, ...], data_format: str) -> Any:
     def first_greatest(x: Any) -> Any:
         sizes = tuple(x.shape[axis] for axis in axes)
         known = all(isinstance(size, int) for size in sizes)
-        if keras.config.backend() == "jax" or _inside_xla() or not known:
+        if keras.config.backend() == "jax" or _library.inside_xla() or not known:
             return ops.sum(
                 ops.where(_is_first(x, greatest(x), axes), x, 0), axes, keepdims=True
             )

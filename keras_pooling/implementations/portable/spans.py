@@ -28,12 +28,12 @@ class Spans(NamedTuple):
 
     size: Any
     windows: Any  # how many
-    before: Any  # padding
-    skipped: Any  # vector: taps that fall before the input
     first: Any  # vector: position of the first tap inside
     count: Any  # vector: taps inside
     padded_count: Any  # vector: taps inside the padded input
     most: Any  # greatest count, or a bound on it
+    before: Any = 0  # padding
+    skipped: Any = 0  # vector: taps that fall before the input
     stride: int = 0
     step: int = 1  # from tap to tap
     taps: int = 0  # of a whole window
@@ -86,7 +86,7 @@ def spans_of(windows: Windows, i: int, size: Any) -> Spans:
         count = end - first
         most = whole + 2 if _is_symbolic(size) else numbers.max(count)
         is_whole = windows.output_size[i] == 1
-        return Spans(size, n, 0, 0, first, count, count, most, whole=is_whole)
+        return Spans(size, n, first, count, count, most, whole=is_whole)
     minimum, maximum = _extremes(size)
     n, before, after = windows.axis(i, size, minimum, maximum)
     if ops.is_tensor(n):
@@ -100,18 +100,14 @@ def spans_of(windows: Windows, i: int, size: Any) -> Spans:
     padded_count = numbers.minimum(taps, (size + after - 1 - start) // step + 1)
     if ops.is_tensor(size):
         count = _positive_when_run(count)
+    most = minimum(taps, size) if _is_symbolic(size) else numbers.max(count)
     return Spans(
-        size,
-        n,
-        before,
-        skipped,
-        first,
-        count,
-        padded_count,
-        minimum(taps, size) if _is_symbolic(size) else numbers.max(count),
-        stride,
-        step,
-        taps,
+        *(size, n, first, count, padded_count, most),
+        before=before,
+        skipped=skipped,
+        stride=stride,
+        step=step,
+        taps=taps,
         narrow=windows.extents[i] <= _WIDEST_FOLD,
     )
 
@@ -160,7 +156,7 @@ def _region_spans(regions: Regions, i: int, size: Any) -> Spans:
         dynamic = keras.config.backend() == "tensorflow"
         most = ops.max(count, initial=1) if dynamic else size
     n = ops.shape(first)[-1]
-    return Spans(size, n, 0, 0, first, count, count, most)
+    return Spans(size, n, first, count, count, most)
 
 
 def fitting_when_run(x: Any, axes: list[int], least: tuple[int, ...]) -> Any:
