@@ -7,7 +7,6 @@ call the core's C entry, custom_ops/hosts/c/keras_pooling.h.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import threading
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import Any
 import torch
 
 from keras_pooling import _library
-from keras_pooling.implementations import portable
+from keras_pooling.implementations import entry, portable
 from keras_pooling.implementations.compiled import (
     Call,
     Compiled,
@@ -145,89 +144,35 @@ def _attributes_in(text: str) -> dict[str, Any]:
     return attributes
 
 
-# The C entry.
+# Calls of the core.
 
 
-class _Attribute(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("text", ctypes.c_char_p),
-        ("ints", ctypes.POINTER(ctypes.c_int64)),
-        ("count", ctypes.c_int64),
-    )
-
-
-class _Array(ctypes.Structure):
-    _fields_ = (
-        ("type", ctypes.c_int32),
-        ("rank", ctypes.c_int32),
-        ("shape", ctypes.POINTER(ctypes.c_int64)),
-        ("data", ctypes.c_void_p),
-    )
-
-
-_ERRORS = {1: ValueError, 2: MemoryError}
 _threads = threading.local()
 
 
-@functools.cache
-def _entry() -> ctypes.CDLL:
-    core = _library.core()
-    core.KerasPoolingMessage.restype = ctypes.c_char_p
-    core.KerasPoolingRun.argtypes = (
-        *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32),
-        *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p),
-    )
-    return core
-
-
 @functools.lru_cache(maxsize=1024)
-def _bound(op: str, text: str, channels_first: bool | None) -> ctypes.c_void_p:
-    """An op of the core with its attributes; it lives as long as the process."""
+def _bound(op: str, text: str, channels_first: bool | None) -> Any:
+    """An op of the core with its attributes."""
     attributes = _attributes_in(text)
     if channels_first is not None:
         attributes["channels_first"] = int(channels_first)
-    items = [_attribute(name, value) for name, value in attributes.items()]
-    handle = ctypes.c_void_p()
-    array = (_Attribute * len(items))(*items)
-    _check(
-        _entry().KerasPoolingBind(op.encode(), array, len(items), ctypes.byref(handle))
-    )
-    return handle
-
-
-def _attribute(name: str, value: Any) -> _Attribute:
-    if isinstance(value, str):
-        return _Attribute(name.encode(), value.encode(), None, 0)
-    numbers = value if isinstance(value, list) else [value]
-    ints = (ctypes.c_int64 * len(numbers))(*numbers)
-    return _Attribute(name.encode(), None, ints, len(numbers))
-
-
-class _Frame:
-    """The arguments of one call of the C entry, to be filled with addresses."""
-
-    def __init__(self, handle: ctypes.c_void_p, inputs: tuple, outputs: tuple):
-        taken = (_Array * len(inputs))(*map(self._array, inputs))
-        given = (_Array * len(outputs))(*map(self._array, outputs))
-        self.slots = [*taken, *given]
-        self.call = (handle, taken, len(inputs), given, len(outputs), None)
-
-    @staticmethod
-    def _array(kind: tuple) -> _Array:
-        dtype, shape = kind
-        if dtype not in _DTYPES:
-            raise ValueError(f"keras_pooling: {dtype} cannot be pooled.")
-        sizes = (ctypes.c_int64 * len(shape))(*shape)
-        return _Array(_DTYPES[dtype], len(shape), sizes, None)
+    return entry.bind(op, attributes)
 
 
 @functools.lru_cache(maxsize=1024)
 def _frames(
     op: str, text: str, channels_first: bool | None, inputs: tuple, outputs: tuple
-) -> list[_Frame]:
+) -> list[entry.Frame]:
     """Frames for tensors of these dtypes and shapes that no thread is using."""
     return []
+
+
+def _new_frame(op: str, text: str, channels_first: bool | None, *kinds: tuple) -> Any:
+    for dtype, _ in (*kinds[0], *kinds[1]):
+        if dtype not in _DTYPES:
+            raise ValueError(f"keras_pooling: {dtype} cannot be pooled.")
+    inputs, outputs = ([(_DTYPES[dtype], shape) for dtype, shape in k] for k in kinds)
+    return entry.Frame(_bound(op, text, channels_first), inputs, outputs)
 
 
 def _run(
@@ -241,28 +186,18 @@ def _run(
     inputs = [x if x.is_contiguous() else x.contiguous() for x in inputs]
     kinds = tuple([(x.dtype, x.shape) for x in inputs])
     results = tuple([(y.dtype, y.shape) for y in outputs])
-    frames = _frames(op, text, channels_first, kinds, results)
+    call = (op, text, channels_first, kinds, results)
+    frames = _frames(*call)
     try:
         frame = frames.pop()
     except IndexError:
-        frame = _Frame(_bound(op, text, channels_first), kinds, results)
-    for slot, tensor in zip(frame.slots, (*inputs, *outputs), strict=True):
-        slot.data = tensor.data_ptr()
-    core = _entry()
+        frame = _new_frame(*call)
     threads = torch.get_num_threads()
     if getattr(_threads, "wanted", None) != threads:
-        core.KerasPoolingSetThreads(threads)
+        entry.use_threads(threads)
         _threads.wanted = threads
-    status = core.KerasPoolingRun(*frame.call)
+    frame.run([tensor.data_ptr() for tensor in (*inputs, *outputs)])
     frames.append(frame)
-    if status:
-        _check(status)
-
-
-def _check(status: int) -> None:
-    if status:
-        message = _entry().KerasPoolingMessage().decode()
-        raise _ERRORS.get(status, RuntimeError)(message)
 
 
 # How a tensor lies in memory. Whatever its axes are called, channels that lie next to
