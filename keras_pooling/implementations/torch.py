@@ -85,8 +85,10 @@ class Torch(Compiled):
         return _ops.tap_indices(taps, _joined(edges), _text(call), sizes, wide)
 
     def blend(self, call: Call, x: Any, edges: tuple) -> Any:
-        """BlendingPool."""
-        return _ops.blending_pool(x, *_arguments(call, x, edges))
+        """BlendingPool; where no gradient is asked for, by a plainer operator."""
+        if torch.is_grad_enabled() and x.requires_grad:
+            return _ops.blending_pool(x, *_arguments(call, x, edges))
+        return _ops.blending_pool_values(x, *_arguments(call, x, edges))
 
 
 def _arguments(call: Call, x: Any, edges: tuple) -> tuple[Any, str, list]:
@@ -334,6 +336,9 @@ def _selecting_pool_pick(compute, x, taps, edges, call):
 
 
 @_operator("blending_pool(Tensor x, Tensor? edges, str call, SymInt[] sizes) -> Tensor")
+@_operator(
+    "blending_pool_values(Tensor x, Tensor? edges, str call, SymInt[] sizes) -> Tensor"
+)
 def _blending_pool(compute, x, edges, call, sizes):
     first = _order(x, call)
     x = _laid_out(x, call, first)
