@@ -83,6 +83,7 @@ def main() -> None:
     if options.worker:
         work(options.worker, chosen(options.rows), options.rounds, options.portable)
         return
+    options.output_dir.mkdir(parents=True, exist_ok=True)
     results = {"machine": machine.describe(), "rounds": options.rounds, "backends": {}}
     for backend in options.backends.split(","):
         if importlib.util.find_spec(BACKENDS[backend]) is None:
