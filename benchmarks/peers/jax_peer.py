@@ -47,9 +47,10 @@ def prepare(row: Row, variant: str) -> Prepared:
     def results(outcome: Any) -> list[np.ndarray]:
         return [np.asarray(outputs[0]) for outputs in outcome]
 
-    is_random = row.kind in RANDOM_POOLS
-    run = lambda: jax.block_until_ready(step(*arguments))  # noqa: E731
-    return Prepared(run, None if is_random else results)
+    def run() -> Any:
+        return jax.block_until_ready(step(*arguments))
+
+    return Prepared(run, None if row.kind in RANDOM_POOLS else results)
 
 
 def _pool(row: Row) -> Callable[[Any], Any]:

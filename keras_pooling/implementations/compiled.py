@@ -6,6 +6,7 @@ A host is a subclass of `Compiled` that calls the ops. Knows no host and no laye
 from __future__ import annotations
 
 import functools
+import math
 import struct
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
@@ -30,6 +31,10 @@ class RegionsWithoutEdges(NamedTuple):
     overlapping: bool
     largest: tuple[int | None, ...]
     regions_per: str
+
+    def max_taps(self, sizes: Any) -> int | None:
+        """Taps of the largest region; None where that is not known."""
+        return None if None in self.largest else math.prod(self.largest)
 
 
 class Call(NamedTuple):
@@ -76,18 +81,8 @@ class Call(NamedTuple):
 
     def taps_fit_a_byte(self, sizes: Any) -> bool:
         """Whether one byte numbers the taps of the largest window."""
-        if isinstance(self.windows, RegionsWithoutEdges):
-            taps = self.with_edges([None] * self.windows.rank).max_taps(sizes)
-        else:
-            taps = self.windows.max_taps(sizes)
+        taps = self.windows.max_taps(sizes)
         return taps is not None and taps <= _MOST_TAPS_OF_A_BYTE
-
-    def with_edges(self, edges: Any) -> Windows:
-        """The windows, given the edges of regions."""
-        if isinstance(self.windows, RegionsWithoutEdges):
-            _, *others = self.windows
-            return Regions(tuple(edges), *others)
-        return self.windows
 
 
 def without_edges(windows: Windows) -> tuple[Any, tuple]:

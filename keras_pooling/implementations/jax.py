@@ -18,7 +18,7 @@ from jax.interpreters import ad, batching, mlir
 
 from keras_pooling import _library
 from keras_pooling.implementations import portable
-from keras_pooling.implementations.compiled import Call, Compiled
+from keras_pooling.implementations.compiled import Call, Compiled, composed
 
 _TARGET = "keras_pooling"  # of XLA's custom call
 
@@ -218,13 +218,9 @@ def _derivative(
         operands = (change, x, *outputs, *others)
         return outputs, _pool("Tangent", call, shapes, dtypes, *operands)
     # The rest is composed of JAX's own ops: an expectation, derivatives of derivatives.
-    floats = len(primals) - len(_edges(call, primals))
-
-    def composed(*values: Any) -> Any:
-        return _COMPOSED[op](call, *values, *primals[floats:])
-
-    tangents = tuple(map(ad.instantiate_zeros, tangents[:floats]))
-    return outputs, [jax.jvp(composed, tuple(primals[:floats]), tangents)[1]]
+    function = functools.partial(_COMPOSED[op], call)
+    tangents = tuple(map(ad.instantiate_zeros, tangents))
+    return outputs, [jax.jvp(function, tuple(primals), tangents)[1]]
 
 
 def _adjoint(
@@ -256,21 +252,21 @@ def _zeros(values: list) -> list:
     return [ad.Zero(jax.typeof(value).to_tangent_aval()) for value in values]
 
 
-def _value(call: Call, x: Any, *edges: Any) -> Any:
-    windows = call.with_edges(edges)
-    if call.reduction == "expectation":
-        return portable.stochastic_pool(x, windows, call.data_format, None)
-    return portable.lp_pool(x, windows, call.data_format, call.p, call.normalize)
+# None of these reductions is offered for regions, so there are no edges.
 
 
-def _gradient(call: Call, dy: Any, x: Any, y: Any, *edges: Any) -> Any:
+def _value(call: Call, x: Any) -> Any:
+    return composed(call.attributes(), x)
+
+
+def _gradient(call: Call, dy: Any, x: Any, y: Any) -> Any:
     # By way of x, y has its share in the derivatives of this.
-    _, pull_back = jax.vjp(lambda x: _value(call, x, *edges), x)
+    _, pull_back = jax.vjp(lambda x: _value(call, x), x)
     return pull_back(dy)[0]
 
 
-def _tangent(call: Call, dx: Any, x: Any, y: Any, *edges: Any) -> Any:
-    return jax.jvp(lambda x: _value(call, x, *edges), (x,), (dx,))[1]
+def _tangent(call: Call, dx: Any, x: Any, y: Any) -> Any:
+    return jax.jvp(lambda x: _value(call, x), (x,), (dx,))[1]
 
 
 _COMPOSED = {"BlendingPool": _value, "BlendingPoolGrad": _gradient, "Tangent": _tangent}
