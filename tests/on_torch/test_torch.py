@@ -288,7 +288,6 @@ def test_workers_of_a_data_loader_that_fork():
     assert torch.equal(torch.cat(list(loader)), exact)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_child_pools_on_threads_of_its_own():
     x = values(8, 64, 64, 32)
     exact = kp.ops.max_pool(x, 2).numpy()
