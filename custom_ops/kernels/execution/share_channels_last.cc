@@ -22,12 +22,16 @@ class WorkSplit {
     const double least = run.reaches() ? 2.0 : 0.0;
     while (!Fits()) {
       if (scatters && SplitLanes(4)) continue;
-      if (!tiling_.Split(least) && !SplitLanes(scatters ? 1 : 2)) break;
+      if (tiling_.Split(least)) continue;
+      // A window that does not fit is read once, in the order that memory likes.
+      if (!run.reaches() || !SplitLanes(scatters ? 1 : 2)) break;
     }
     const int64_t wanted = (run.reaches() ? 4 : 16) * run.parallel.threads();
     while (units() < wanted) {
       if (run.reaches() && SplitLanes(2)) continue;
-      if (!tiling_.Split(least / 2) && !SplitLanes(2)) break;
+      if (tiling_.Split(least / 2)) continue;
+      // Memory likes parts of lanes less: no more of them than threads have need of.
+      if (units() >= 4 * (run.parallel.threads() - 1) || !SplitLanes(2)) break;
     }
   }
 

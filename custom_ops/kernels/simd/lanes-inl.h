@@ -20,13 +20,14 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Which lanes of a vector exist in memory: all of them, or only the first few; and how
-// they are written. Cached() are the same lanes, written through the caches.
+// they are written. Cached() are the same lanes, written through the caches;
+// Count() tells how many of a vector's kLanes they are.
 struct FirstLanes {
   size_t count;
   HWY_INLINE FirstLanes Cached() const { return *this; }
   template <size_t kLanes>
-  HWY_INLINE FirstLanes AsFirst() const {
-    return *this;
+  HWY_INLINE int64_t Count() const {
+    return static_cast<int64_t>(count);
   }
   template <class D>
   HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {
@@ -45,8 +46,8 @@ struct AllLanes {
 
   HWY_INLINE AllLanes Cached() const { return {}; }
   template <size_t kLanes>
-  HWY_INLINE FirstLanes AsFirst() const {
-    return {kLanes};
+  HWY_INLINE int64_t Count() const {
+    return kLanes;
   }
   template <class D>
   HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {

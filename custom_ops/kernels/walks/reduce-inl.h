@@ -7,7 +7,7 @@
 #define KERAS_POOLING_KERNELS_WALKS_REDUCE_INL_H_
 #endif
 
-#include "kernels/walks/walk-inl.h"
+#include "kernels/walks/add_taps-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
@@ -51,7 +51,10 @@ class ReduceBox {
       while (run.count > 0) {
         if (ahead_ > 0) FetchLanes(reducer, view_, run.in + ahead_);
         int64_t done = 1;
-        if (kTogether > 1 && is_narrow_ && run.count >= kTogether) {
+        if (HWY_UNLIKELY(!run.taps->holds_all())) {
+          WindowInParts<R>::Run(operands_, run, view_,
+                                {view_.lane_begin, view_.lane_end}, out, index);
+        } else if (kTogether > 1 && is_narrow_ && run.count >= kTogether) {
           Neighbours(reducer, run, out, index);
           done = kTogether;
         } else {
@@ -120,32 +123,15 @@ class ReduceBox {
                          int64_t lane, int64_t out, int64_t index, Apart apart) const {
     const Window window = {at.taps->first_number(), at.share, view_.index_step};
     const int64_t in = at.in + lane;
-    out += lane;
-    index += lane * view_.index_step;
+    const int64_t result = out + lane;
+    const int64_t number = index + lane * view_.index_step;
     typename R::State states[kCount];
     typename R::Doubts doubts = R::NoDoubts();
     KP_UNROLL for (int v = 0; v < kCount; ++v) {
-      states[v] =
-          reducer.Begin(lanes, window, out + v * apart.out, index + v * apart.index);
+      states[v] = reducer.Begin(lanes, window, result + v * apart.out,
+                                number + v * apart.index);
     }
-    if constexpr (R::kPasses > 1) {
-      if (HWY_UNLIKELY(!at.taps->holds_all())) {
-        return OneVector<R>(operands_, lanes.template AsFirst<R::kLanes>(), window,
-                            *at.taps, in, out, index);
-      }
-      Pass<0, false>(reducer, lanes, window, *at.taps, in, states[0]);
-    } else if (HWY_LIKELY(at.taps->holds_all())) {
-      AddTable<kCount>(reducer, lanes, window, *at.taps, in, apart, states, doubts);
-    } else {
-      // States whose address is known outside would be kept in memory, here and above.
-      typename R::State outside[kCount];
-      typename R::Doubts doubts_outside = doubts;
-      KP_UNROLL for (int v = 0; v < kCount; ++v) outside[v] = states[v];
-      AddMany<kCount>(operands_, lanes, window, *at.taps, in, apart, outside,
-                      doubts_outside);
-      KP_UNROLL for (int v = 0; v < kCount; ++v) states[v] = outside[v];
-      doubts = doubts_outside;
-    }
+    AddTaps<kCount>(reducer, lanes, window, *at.taps, in, apart.in, states, doubts);
     if constexpr (kHasFallback<R> && !R::kLooksFirst) {
       bool holds = true;
       KP_UNROLL for (int v = 0; v < kCount; ++v) {
@@ -153,87 +139,16 @@ class ReduceBox {
       }
       if (HWY_UNLIKELY(!holds)) {
         for (int64_t v = 0; v < kCount; ++v) {
-          OneVector<typename R::Fallback>(
-              operands_, lanes.template AsFirst<R::kLanes>(), window, *at.taps,
-              in + v * apart.in, out + v * apart.out, index + v * apart.index);
+          const WindowRun one = {1, at.in + v * apart.in, 0, at.share, at.taps};
+          WindowInParts<typename R::Fallback>::Run(
+              operands_, one, view_, {lane, lane + lanes.template Count<R::kLanes>()},
+              out + v * apart.out, index + v * apart.index);
         }
         return;
       }
     }
     KP_UNROLL for (int v = 0; v < kCount; ++v) {
-      reducer.Finish(lanes, window, out + v * apart.out, states[v]);
-    }
-  }
-
-  // The taps that the table holds.
-  template <int kCount, class Lanes>
-  static HWY_INLINE void AddTable(const R& reducer, Lanes lanes, const Window& window,
-                                  const TapTable& taps, int64_t in, Apart apart,
-                                  typename R::State* states,
-                                  typename R::Doubts& doubts) {
-    const int64_t count = taps.count();
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t tap_at = in + taps.offset(i);
-      KP_UNROLL for (int v = 0; v < kCount; v += 2) {
-        const int64_t next = HWY_MIN(v + 1, kCount - 1);
-        reducer.Look(lanes, tap_at + v * apart.in, tap_at + next * apart.in, doubts);
-      }
-      KP_UNROLL for (int v = 0; v < kCount; ++v) {
-        reducer.Add(lanes, window, tap_at + v * apart.in, taps.number(i), states[v]);
-      }
-    }
-  }
-
-  // More taps than a table holds. Apart: a loop with a call in it keeps no vector in a
-  // register.
-  template <int kCount, class Lanes>
-  static HWY_NOINLINE void AddMany(const Operands& operands, Lanes lanes, Window window,
-                                   TapTable& taps, int64_t in, Apart apart,
-                                   typename R::State* states,
-                                   typename R::Doubts& doubts) {
-    const R reducer(operands);
-    taps.Rewind();
-    do {
-      typename R::State own[kCount];
-      typename R::Doubts own_doubts = doubts;
-      KP_UNROLL for (int v = 0; v < kCount; ++v) own[v] = states[v];
-      AddTable<kCount>(reducer, lanes, window, taps, in, apart, own, own_doubts);
-      KP_UNROLL for (int v = 0; v < kCount; ++v) states[v] = own[v];
-      doubts = own_doubts;
-    } while (taps.Next());
-  }
-
-  // All there is to do for one vector, by this reducer or by its fallback.
-  template <class Any>
-  static HWY_NOINLINE void OneVector(const Operands& operands, FirstLanes lanes,
-                                     Window window, TapTable& taps, int64_t in,
-                                     int64_t out, int64_t index) {
-    const Any reducer(operands);
-    typename Any::State state = reducer.Begin(lanes, window, out, index);
-    Pass<0, true>(reducer, lanes, window, taps, in, state);
-    reducer.Finish(lanes, window, out, state);
-  }
-
-  // kMany: whether there may be more taps than a table holds.
-  template <int kPass, bool kMany, class Any, class Lanes>
-  static HWY_INLINE void Pass(const Any& reducer, Lanes lanes, const Window& window,
-                              TapTable& taps, int64_t in, typename Any::State& state) {
-    if constexpr (kPass > 0) reducer.template StartPass<kPass>(state);
-    if constexpr (kMany) taps.Rewind();
-    do {
-      const int64_t count = taps.count();
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t tap_at = in + taps.offset(i);
-        if constexpr (Any::kPasses == 1) {
-          reducer.Add(lanes, window, tap_at, taps.number(i), state);
-        } else {
-          reducer.template AddInPass<kPass>(lanes, window, tap_at, taps.number(i),
-                                            state);
-        }
-      }
-    } while (kMany && taps.Next());
-    if constexpr (kPass + 1 < Any::kPasses) {
-      Pass<kPass + 1, kMany>(reducer, lanes, window, taps, in, state);
+      reducer.Finish(lanes, window, result + v * apart.out, states[v]);
     }
   }
 
@@ -254,7 +169,8 @@ struct ReduceWalk {
       if (!AssumptionHolds(plan, reducer, view, box)) {
         return WalkBox<typename R::Fallback>(plan, operands, view, box, scratch);
       }
-    } else if (plan.max_taps() >= 16) {  // which lie far apart
+    } else if (plan.max_taps() >= 16 && plan.max_taps() <= TapTable::kMost) {
+      // Its taps lie far apart; those of larger windows come in memory's order.
       Touch(reducer, view, view.in, InputsOf(plan, box));
     }
     ReduceBox<R> outputs(plan, operands, view, box);

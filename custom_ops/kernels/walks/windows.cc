@@ -20,38 +20,59 @@ void TapTable::Use(const Plan& plan, const Strides& strides, const Span& d,
   if (Is(d, h, w)) return;
   const Span* const spans[kMaxRank] = {&d, &h, &w};
   int64_t number_step = 1;
-  taps_ = 1;
+  int64_t room = kMost;
+  is_whole_ = true;
   for (int i = kMaxRank - 1; i >= 0; --i) {
     counts_[i] = spans[i]->count;
     first_taps_[i] = spans[i]->first_tap;
     steps_[i] = plan.axes[i].dilation() * strides.stride[i];
     number_steps_[i] = number_step;
     number_step *= plan.axes[i].max_taps();
-    taps_ *= counts_[i];
+    // Rows in a part are whole, or it has only one; slices likewise.
+    part_counts_[i] = std::min(counts_[i], room);
+    part_begins_[i] = 0;
+    const bool is_cut = part_counts_[i] < counts_[i];
+    room = is_cut ? 1 : room / std::max<int64_t>(part_counts_[i], 1);
+    is_whole_ &= !is_cut;
   }
   first_number_ = TapIndex(plan, d.first_tap, h.first_tap, w.first_tap);
-  Fill(0);
+  part_offset_ = 0;
+  part_number_ = first_number_;
+  Fill();
 }
 
-void TapTable::Fill(int64_t begin) {
-  begin_ = begin;
-  count_ = std::min(taps_ - begin, kMost);
-  int64_t w = begin % counts_[2];
-  int64_t h = begin / counts_[2] % counts_[1];
-  int64_t d = begin / counts_[2] / counts_[1];
-  for (int64_t i = 0; i < count_;) {
-    const int64_t offset = d * steps_[0] + h * steps_[1];
-    const int64_t number = first_number_ + d * number_steps_[0] + h * number_steps_[1];
-    for (; w < counts_[2] && i < count_; ++w, ++i) {
-      offsets_[i] = offset + w * steps_[2];
-      numbers_[i] = number + w;
-    }
-    w = 0;
-    if (++h == counts_[1]) {
-      h = 0;
-      ++d;
+void TapTable::Fill() {
+  count_ = 0;
+  for (int64_t d = 0; d < part_counts_[0]; ++d) {
+    for (int64_t h = 0; h < part_counts_[1]; ++h) {
+      const int64_t offset = d * steps_[0] + h * steps_[1];
+      const int64_t number = d * number_steps_[0] + h * number_steps_[1];
+      for (int64_t w = 0; w < part_counts_[2]; ++w, ++count_) {
+        offsets_[count_] = offset + w * steps_[2];
+        numbers_[count_] = number + w;
+      }
     }
   }
+}
+
+bool TapTable::NextPart() {
+  bool is_last = true;
+  for (int i = kMaxRank - 1; i >= 0 && is_last; --i) {
+    part_begins_[i] += part_counts_[i];
+    is_last = part_begins_[i] >= counts_[i];
+    if (is_last) part_begins_[i] = 0;
+  }
+  count_ = 1;
+  part_offset_ = 0;
+  part_number_ = first_number_;
+  for (int i = 0; i < kMaxRank; ++i) {
+    // Where a part is cut off, those within are whole: its taps come first in the
+    // table.
+    count_ *= std::min(part_counts_[i], counts_[i] - part_begins_[i]);
+    part_offset_ += part_begins_[i] * steps_[i];
+    part_number_ += part_begins_[i] * number_steps_[i];
+  }
+  return !is_last;
 }
 
 RowWindows::RowWindows(const Plan& plan, const Strides& in, Range columns)

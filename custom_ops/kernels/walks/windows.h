@@ -43,8 +43,8 @@ class TapShare {
 Range WholeWindows(const Axis& axis, Range outputs);
 
 // Where the taps of a window lie, as offsets from its first, and their numbers: one
-// short loop for every rank, dilation and layout. Of a window of very many taps the
-// table holds some at a time.
+// short loop for every rank, dilation and layout. A window of very many taps is taken
+// in parts, and the same table serves each of them.
 class TapTable {
  public:
   static constexpr int64_t kMost = 256;
@@ -56,35 +56,36 @@ class TapTable {
     return Is(0, d) && Is(1, h) && Is(2, w);
   }
 
-  bool holds_all() const { return taps_ <= kMost; }
-  // Makes the table hold the first taps, the next ones; false if there are no more.
-  void Rewind() {
-    if (begin_ > 0) Fill(0);
-  }
-  bool Next() {
-    if (begin_ + count_ >= taps_) return false;
-    Fill(begin_ + count_);
-    return true;
-  }
+  // Whether the first part is the whole window.
+  bool holds_all() const { return is_whole_; }
+  // Goes on to the next part in scan order; after the last, returns false and starts
+  // again.
+  bool NextPart();
+
+  // Of the part at hand: how many taps, and tap i.
   int64_t count() const { return count_; }
-  int64_t offset(int64_t i) const { return offsets_[i]; }
-  int64_t number(int64_t i) const { return numbers_[i]; }
+  int64_t offset(int64_t i) const { return part_offset_ + offsets_[i]; }
+  int64_t number(int64_t i) const { return part_number_ + numbers_[i]; }
   int64_t first_number() const { return first_number_; }
 
  private:
   bool Is(int i, const Span& span) const {
     return counts_[i] == span.count && first_taps_[i] == span.first_tap;
   }
-  void Fill(int64_t begin);
+  void Fill();
 
-  int64_t counts_[kMaxRank] = {0, 0, 0};
+  // Along each axis:
+  int64_t counts_[kMaxRank] = {0, 0, 0};  // taps
   int64_t first_taps_[kMaxRank];
   int64_t steps_[kMaxRank];         // of offsets
   int64_t number_steps_[kMaxRank];  // of numbers
-  int64_t taps_ = 0;                // of the window
-  int64_t first_number_ = 0;
-  int64_t begin_ = 0;  // the table holds taps begin_ … begin_ + count_ − 1
-  int64_t count_ = 0;
+  int64_t part_counts_[kMaxRank];   // taps of a part, which is cut off at the end
+  int64_t part_begins_[kMaxRank];   // its first tap
+  bool is_whole_;
+  int64_t first_number_;
+  int64_t count_;
+  int64_t part_offset_;
+  int64_t part_number_;
   int64_t offsets_[kMost];
   int64_t numbers_[kMost];
 };

@@ -1,0 +1,166 @@
+// How a window's taps are added to the states of vectors, for the walk over windows.
+// Included once per instruction set.
+#if defined(KERAS_POOLING_KERNELS_WALKS_ADD_TAPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef KERAS_POOLING_KERNELS_WALKS_ADD_TAPS_INL_H_
+#undef KERAS_POOLING_KERNELS_WALKS_ADD_TAPS_INL_H_
+#else
+#define KERAS_POOLING_KERNELS_WALKS_ADD_TAPS_INL_H_
+#endif
+
+#include "kernels/spec/integers.h"
+#include "kernels/walks/walk-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace keras_pooling {
+namespace HWY_NAMESPACE {
+
+template <int kPass, class R>
+HWY_INLINE void StartPass(const R& reducer, int64_t count, typename R::State* states) {
+  if constexpr (kPass > 0) {
+    for (int64_t v = 0; v < count; ++v) reducer.template StartPass<kPass>(states[v]);
+  }
+}
+
+// Adds the taps that the table holds to kCount vectors, `apart` from each other.
+template <int kCount, int kPass, class R, class Lanes>
+HWY_INLINE void AddPart(const R& reducer, Lanes lanes, const Window& window,
+                        const TapTable& taps, int64_t in, int64_t apart,
+                        typename R::State* states, typename R::Doubts& doubts) {
+  const int64_t count = taps.count();
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t tap_at = in + taps.offset(i);
+    KP_UNROLL for (int v = 0; v < kCount; v += 2) {
+      const int64_t next = HWY_MIN(v + 1, kCount - 1);
+      reducer.Look(lanes, tap_at + v * apart, tap_at + next * apart, doubts);
+    }
+    KP_UNROLL for (int v = 0; v < kCount; ++v) {
+      if constexpr (R::kPasses == 1) {
+        reducer.Add(lanes, window, tap_at + v * apart, taps.number(i), states[v]);
+      } else {
+        reducer.template AddInPass<kPass>(lanes, window, tap_at + v * apart,
+                                          taps.number(i), states[v]);
+      }
+    }
+  }
+}
+
+// The same in every pass: of a window that the table holds as a whole.
+template <int kCount, int kPass = 0, class R, class Lanes>
+HWY_INLINE void AddTaps(const R& reducer, Lanes lanes, const Window& window,
+                        const TapTable& taps, int64_t in, int64_t apart,
+                        typename R::State* states, typename R::Doubts& doubts) {
+  StartPass<kPass>(reducer, kCount, states);
+  AddPart<kCount, kPass>(reducer, lanes, window, taps, in, apart, states, doubts);
+  if constexpr (kPass + 1 < R::kPasses) {
+    AddTaps<kCount, kPass + 1>(reducer, lanes, window, taps, in, apart, states, doubts);
+  }
+}
+
+// Reduces one window of any number of taps, part by part. A part is added to as many
+// lanes as memory likes to bring together, before the next one.
+template <class R>
+class WindowInParts {
+  static constexpr int64_t kVector = static_cast<int64_t>(R::kLanes);
+  static constexpr int64_t kMostVectors = 16;
+
+ public:
+  // `out` and `index` are those of lane 0. Not inline: what has its address taken here
+  // would else be kept in memory where windows are small, too.
+  static HWY_NOINLINE void Run(const Operands& operands, const WindowRun& at,
+                               const TileView& view, Range lanes, int64_t out,
+                               int64_t index) {
+    const WindowInParts window(operands, at, view, out, index);
+    while (lanes.size() > 0) {
+      const int64_t end = HWY_MIN(lanes.begin + kMostVectors * kVector, lanes.end);
+      window.Reduce({lanes.begin, end});
+      lanes.begin = end;
+    }
+  }
+
+ private:
+  WindowInParts(const Operands& operands, const WindowRun& at, const TileView& view,
+                int64_t out, int64_t index)
+      : operands_(operands),
+        at_(at),
+        view_(view),
+        out_(out),
+        index_(index),
+        window_({at.taps->first_number(), at.share, view.index_step}) {}
+
+  void Reduce(Range lanes) const {
+    const R reducer(operands_);
+    typename R::State states[kMostVectors];
+    typename R::Doubts doubts[kMostVectors];
+    ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
+      doubts[v] = R::NoDoubts();
+      for (int64_t i = 0; i < vectors.value; ++i, lane += kVector) {
+        states[v + i] = reducer.Begin(which, window_, out_ + lane,
+                                      index_ + lane * view_.index_step);
+      }
+    });
+    AddParts<0>(reducer, lanes, states, doubts);
+    ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
+      if constexpr (kHasFallback<R> && !R::kLooksFirst) {
+        bool holds = true;
+        for (int64_t i = 0; i < vectors.value; ++i) {
+          holds &= reducer.Holds(which, states[v + i], doubts[v]);
+        }
+        if (HWY_UNLIKELY(!holds)) {
+          const int64_t count = which.template Count<R::kLanes>() * vectors.value;
+          return WindowInParts<typename R::Fallback>::Run(
+              operands_, at_, view_, {lane, lane + count}, out_, index_);
+        }
+      }
+      for (int64_t i = 0; i < vectors.value; ++i) {
+        reducer.Finish(which, window_, out_ + lane + i * kVector, states[v + i]);
+      }
+    });
+  }
+
+  template <int kPass>
+  HWY_INLINE void AddParts(const R& reducer, Range lanes, typename R::State* states,
+                           typename R::Doubts* doubts) const {
+    StartPass<kPass>(reducer, CeilDiv(lanes.size(), kVector), states);
+    do {
+      ForVectors(lanes,
+                 [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
+                   constexpr int kCount = vectors.value;
+                   typename R::State own[kCount];  // in registers
+                   typename R::Doubts own_doubts = doubts[v];
+                   KP_UNROLL for (int i = 0; i < kCount; ++i) own[i] = states[v + i];
+                   AddPart<kCount, kPass>(reducer, which, window_, *at_.taps,
+                                          at_.in + lane, kVector, own, own_doubts);
+                   KP_UNROLL for (int i = 0; i < kCount; ++i) states[v + i] = own[i];
+                   doubts[v] = own_doubts;
+                 });
+    } while (at_.taps->NextPart());
+    if constexpr (kPass + 1 < R::kPasses) {
+      AddParts<kPass + 1>(reducer, lanes, states, doubts);
+    }
+  }
+
+  // As ForLanes, with the number of each first vector.
+  template <class Visit>
+  HWY_INLINE void ForVectors(Range lanes, const Visit& visit) const {
+    int64_t v = 0;
+    ForLanes<R::kLanes, R::kVectors>(lanes.begin, lanes.end, AllLanes{view_.streams},
+                                     [&](auto vectors, auto which, int64_t lane)
+                                         HWY_ATTR {
+                                           visit(vectors, which, lane, v);
+                                           v += vectors.value;
+                                         });
+  }
+
+  const Operands& operands_;
+  const WindowRun& at_;
+  const TileView& view_;
+  const int64_t out_;
+  const int64_t index_;
+  const Window window_;
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace keras_pooling
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard per target
