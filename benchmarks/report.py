@@ -137,6 +137,26 @@ def against_baseline(results: dict[str, Any], baseline: dict[str, Any]) -> Table
     return table
 
 
+def fallen(results: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
+    """Returns the rows whose ratio to their best peer then has fallen since, and how.
+
+    Half of all calls lie between `low` and `high`: a row has fallen if not even the
+    peer's high over our low reaches the recorded ratio.
+    """
+    old = {record["key"]: record for record in baseline["rows"]}
+    found = []
+    for record in results["rows"]:
+        best = best_peer(old[record["key"]]) if record["key"] in old else None
+        ours = record["times"].get(OURS)
+        theirs = record["times"].get(best[0]) if best else None
+        if ours and theirs and theirs["high"] / ours["low"] < best[1]:
+            ratio = theirs["median"] / ours["median"]
+            found.append(
+                f"{record['key']}: {TITLES[best[0]]} {ratio:.2f}, {best[1]:.2f} then"
+            )
+    return found
+
+
 def _table(results: dict[str, Any], records: list[Record]) -> list[str]:
     names = [
         name for name in results["peers"] if any(r["times"].get(name) for r in records)

@@ -71,6 +71,9 @@ def main() -> None:
         console.print(report.console_table(results))
         console.print(report.shortfalls(results), markup=False)
     print(f"Written: {target.name}, .md and .png in {options.output_dir}")
+    fallen = report.fallen(results, baseline) if baseline else []
+    if fallen:
+        sys.exit("\n".join(["Rows below their recorded ratio:", *fallen]))
 
 
 if __name__ == "__main__":

@@ -93,3 +93,22 @@ def test_a_row_is_measured_and_reported(tmp_path):
     assert "| vgg5 |" in written.with_suffix(".md").read_text()
     assert written.with_suffix(".png").stat().st_size > 1000
     assert report.against_baseline(results, results).row_count == 1
+
+
+def results_of(ours, tf):
+    times = {"ours": ours, "tf": tf}
+    times = {
+        name: {"low": 0.9 * ms, "median": ms, "high": 1.1 * ms}
+        for name, ms in times.items()
+    }
+    return {"rows": [{"key": "a/forward", "times": times}]}
+
+
+def test_a_row_that_fell_by_more_than_its_calls_scatter_is_named():
+    baseline = results_of(1.0, 2.0)
+    assert report.fallen(results_of(1.0, 2.0), baseline) == []
+    assert report.fallen(results_of(1.2, 2.0), baseline) == []  # 2.2 / 1.08 > 2
+    assert report.fallen(results_of(1.3, 2.0), baseline) == [
+        "a/forward: TF 1.54, 2.00 then"
+    ]
+    assert report.fallen(results_of(1.3, 2.0), {"rows": []}) == []
