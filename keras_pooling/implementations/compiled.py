@@ -129,6 +129,15 @@ class Compiled(ABC):
         call = Call("lp", windows, data_format, p=p, normalize=normalize)
         return self.blend(call, x, edges)
 
+    def min_pool(self, x: Any, windows: Windows, data_format: str) -> Any:
+        """Least tap of each window: the first NaN, else the first least."""
+        turned = portable.turned
+        return turned(self.max_pool(turned(x), windows, data_format))
+
+    def median_pool(self, x: Any, windows: Windows, data_format: str) -> Any:
+        """Middle of each window's taps: the core puts nothing in order."""
+        return portable.median_pool(x, windows, data_format)
+
     def stochastic_pool(
         self, x: Any, windows: Windows, data_format: str, seed: Any
     ) -> Any:

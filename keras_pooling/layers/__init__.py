@@ -49,6 +49,13 @@ from keras_pooling.layers.max_pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from keras_pooling.layers.median_pooling import (
+    MedianPool,
+    MedianPool1D,
+    MedianPool2D,
+    MedianPool3D,
+)
+from keras_pooling.layers.min_pooling import MinPool, MinPool1D, MinPool2D, MinPool3D
 from keras_pooling.layers.stochastic_pooling import (
     StochasticPool,
     StochasticPool1D,
@@ -88,6 +95,12 @@ LpPooling3D = LpPool3D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
+MedianPooling1D = MedianPool1D
+MedianPooling2D = MedianPool2D
+MedianPooling3D = MedianPool3D
+MinPooling1D = MinPool1D
+MinPooling2D = MinPool2D
+MinPooling3D = MinPool3D
 StochasticPooling1D = StochasticPool1D
 StochasticPooling2D = StochasticPool2D
 StochasticPooling3D = StochasticPool3D
@@ -163,6 +176,20 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "MedianPool",
+    "MedianPool1D",
+    "MedianPool2D",
+    "MedianPool3D",
+    "MedianPooling1D",
+    "MedianPooling2D",
+    "MedianPooling3D",
+    "MinPool",
+    "MinPool1D",
+    "MinPool2D",
+    "MinPool3D",
+    "MinPooling1D",
+    "MinPooling2D",
+    "MinPooling3D",
     "StochasticPool",
     "StochasticPool1D",
     "StochasticPool2D",

@@ -13,6 +13,8 @@ from keras_pooling.ops.functions import (
     global_max_pool,
     lp_pool,
     max_pool,
+    median_pool,
+    min_pool,
     stochastic_pool,
 )
 
@@ -29,6 +31,8 @@ __all__ = [
     "global_max_pool",
     "lp_pool",
     "max_pool",
+    "median_pool",
+    "min_pool",
     "stochastic_pool",
 ]
 

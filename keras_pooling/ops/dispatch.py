@@ -23,7 +23,7 @@ from keras_pooling.ops import regions
 from keras_pooling.windows import FractionalWindows, Regions
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
-# How a dtype is pooled: as itself, or exactly as a wider one and cast back.
+# How a dtype is put in order: as itself, or exactly as a wider one and cast back.
 _MAX_DTYPES = {
     **{dtype: dtype for dtype in _FLOATS},
     **{dtype: dtype for dtype in ("int8", "uint8", "int16", "int32", "int64")},
@@ -233,11 +233,12 @@ def _finished(y: Any, planned: Plan, squeeze: Callable) -> Any:
 
 def _dtypes(function: str, shape: Any, dtype: str) -> tuple[str, str]:
     """The dtypes of the output and of the computation."""
-    if function == "max_pool" and dtype in _MAX_DTYPES:
+    is_order = function in ("max_pool", "min_pool")
+    if is_order and dtype in _MAX_DTYPES:
         return dtype, _MAX_DTYPES[dtype]
     if dtype in _FLOATS:
         return dtype, dtype
-    if function != "max_pool" and dtype in (*_MAX_DTYPES, "uint64"):
+    if not is_order and dtype in (*_MAX_DTYPES, "uint64"):
         return keras.config.floatx(), keras.config.floatx()
     raise ArgumentError(
         f"an input of dtype {dtype} cannot be pooled. Received "

@@ -156,6 +156,85 @@ def lp_pool(
 
 
 @public
+def min_pool(
+    inputs: Tensor,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+    data_format: DataFormat | None = None,
+    *,
+    dilation_rate: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Least tap of each window. `keras_pooling.MinPool` says it in full.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed or the windows do not fit.
+
+    Example:
+
+    >>> keras.ops.convert_to_numpy(kp.ops.min_pool([[[3.], [-4.], [6.], [8.]]], 2))
+    array([[[-4.],
+            [ 6.]]], dtype=float32)
+    """
+    windows = arguments.sliding_windows(
+        dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
+    )
+    return _pool("min_pool", inputs, windows, data_format)
+
+
+@public
+def median_pool(
+    inputs: Tensor,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+    data_format: DataFormat | None = None,
+    *,
+    dilation_rate: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Median of each window's taps. `keras_pooling.MedianPool` says it in full.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed or the windows do not fit.
+
+    Example:
+
+    >>> keras.ops.convert_to_numpy(kp.ops.median_pool([[[3.], [-4.], [6.]]], 3))
+    array([[[3.]]], dtype=float32)
+    """
+    windows = arguments.sliding_windows(
+        dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
+    )
+    return _pool("median_pool", inputs, windows, data_format)
+
+
+@public
 def global_max_pool(
     inputs: Tensor, data_format: DataFormat | None = None, keepdims: bool = False
 ) -> Tensor:

@@ -12,6 +12,7 @@ import pytest
 import reference
 import reference_fractional
 import reference_lp
+import reference_median
 import reference_stochastic
 import tolerances
 from hosts import array, compiled, value_and_gradient
@@ -35,6 +36,14 @@ def max_value(x, windows, data_format):
 
 def avg_gradient(x, dy, windows, data_format):
     return reference.avg_pool_gradient(dy, windows, data_format)
+
+
+def min_value(x, windows, data_format):
+    return -max_value(-x, windows, data_format)
+
+
+def min_gradient(x, dy, windows, data_format):
+    return reference.max_pool_gradient(-x, dy, windows, data_format)
 
 
 def lp_value(x, windows, data_format):
@@ -76,6 +85,8 @@ def globally(cls, **options):
 
 
 MAX = max_value, reference.max_pool_gradient
+MIN = min_value, min_gradient
+MEDIAN = reference_median.median_pool, reference_median.median_pool_gradient
 AVG = reference.avg_pool, avg_gradient
 LP = lp_value, lp_gradient
 EXPECTATION = (
@@ -86,6 +97,8 @@ FAMILIES = {
     "max": Family(sliding(kp.MaxPool), SLIDING, *MAX),
     "average": Family(sliding(kp.AvgPool), SLIDING, *AVG),
     "Lp": Family(sliding(kp.LpPool, p=P, normalize=True), SLIDING, *LP),
+    "min": Family(sliding(kp.MinPool), SLIDING, *MIN),
+    "median": Family(sliding(kp.MedianPool), SLIDING, *MEDIAN),
     "stochastic": Family(sliding(kp.StochasticPool), SLIDING, *EXPECTATION),
     "fractional max": Family(fractional(kp.FractionalMaxPool), EVEN, *MAX),
     "fractional average": Family(fractional(kp.FractionalAvgPool), EVEN, *AVG),
@@ -117,9 +130,9 @@ def input_of(data_format="channels_last", sizes=SIZES) -> np.ndarray:
 def check_value(family, y, x, data_format):
     exact = family.value(x, family.windows, data_format).astype("float64")
     magnitude = family.value(abs(x), family.windows, data_format).astype("float64")
-    is_max = family.value is max_value
+    is_tap = family.value in (max_value, min_value)
     bound = tolerances.of_sum("float32", family.steps, exact, magnitude)
-    tolerances.assert_within(y, exact, 0 if is_max else bound)
+    tolerances.assert_within(y, exact, 0 if is_tap else bound)
 
 
 @by_family
@@ -134,7 +147,7 @@ def test_values_and_gradients(family, data_format):
     if family.gradient is reference_stochastic.stochastic_pool_gradient:
         slopes = reference_stochastic.gradient_magnitude
         magnitude = family.gradient(x, *magnitude[1:], slopes=slopes)
-    elif family.gradient is reference.max_pool_gradient:
+    elif family.gradient in (reference.max_pool_gradient, min_gradient, MEDIAN[1]):
         magnitude = family.gradient(x, *magnitude[1:])
     else:
         magnitude = family.gradient(*magnitude).astype("float64")

@@ -33,7 +33,15 @@ from keras_pooling.implementations.portable.spans import (
     spatial_axes,
 )
 
-__all__ = ["avg_pool", "fractional_regions", "lp_pool", "max_pool", "stochastic_pool"]
+__all__ = [
+    "avg_pool",
+    "fractional_regions",
+    "lp_pool",
+    "max_pool",
+    "median_pool",
+    "min_pool",
+    "stochastic_pool",
+]
 
 
 def max_pool(
@@ -92,6 +100,26 @@ def lp_pool(
         powers = _power(widened(x), p)
         total, counts = _sum(powers, windows, data_format)
         return ops.cast(_root(total / counts if normalize else total, p), x.dtype)
+
+    return _by_rows(pool, x, windows, data_format)
+
+
+def min_pool(x: Any, windows: Windows, data_format: str) -> Any:
+    """Least tap of each window: the first NaN, else the first least."""
+    return turned(max_pool(turned(x), windows, data_format))
+
+
+def turned(x: Any) -> Any:
+    """What is in the opposite order: -x; of integers ~x, which all have."""
+    return -x if "float" in keras.backend.standardize_dtype(x.dtype) else ~x
+
+
+def median_pool(x: Any, windows: Windows, data_format: str) -> Any:
+    """Middle of each window's taps in order of size; the mean of two if both are."""
+
+    def pool(x: Any, data_format: str) -> Any:
+        taps, inside = every_tap(widened(x), windows, data_format)
+        return ops.cast(_median(taps, inside), x.dtype)
 
     return _by_rows(pool, x, windows, data_format)
 
@@ -207,6 +235,27 @@ def _beats(new: Any, best: Any) -> Any:
 def _lowest(dtype: Any) -> Any:
     dtype = keras.backend.standardize_dtype(dtype)
     return -math.inf if "float" in dtype else np.iinfo(dtype).min
+
+
+def _median(taps: Any, inside: Any) -> Any:
+    is_nan = (taps != taps) & inside
+    some_nan = ops.any(is_nan, axis=-1, keepdims=True)
+    numbers = ops.stop_gradient(ops.where(inside & ~is_nan, taps, math.inf))
+    in_order = ops.sort(numbers, axis=-1)
+    place = ops.arange(ops.shape(taps)[-1])
+    count = ops.sum(ops.cast(inside, "int32"), axis=-1, keepdims=True)
+
+    def at(middle: Any) -> Any:
+        """The tap that comes there in order; of equals the first."""
+        value = ops.sum(ops.where(place == middle, in_order, 0), axis=-1, keepdims=True)
+        chosen = ops.where(some_nan, is_nan, inside & (taps == value))
+        first = ops.argmax(ops.cast(chosen, "int32"), axis=-1, keepdims=True)
+        return pick(taps, first, len(taps.shape) - 1)
+
+    below, above = at((count - 1) // 2), at(count // 2)
+    is_one = ops.squeeze(count % 2 == 1, axis=-1)
+    # Halved first: a sum may exceed what the type holds.
+    return ops.where(is_one, below, below / 2 + above / 2)
 
 
 # A power has no slope at 0, or an infinite one, where its exponent is at most 1, and in

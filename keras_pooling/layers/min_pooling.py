@@ -1,0 +1,191 @@
+"""Min pooling layers. How taps are compared is not known here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras_pooling.arguments import DataFormat, Padding
+from keras_pooling.layers.base import BaseSlidingPooling
+
+
+class MinPool(BaseSlidingPooling):
+    """Min pooling; the input tells whether over 1, 2 or 3 spatial axes.
+
+    `y[o] = min of x[t] over the taps t of window o`, for each channel: `-max(-x)`. A
+    NaN in a window is the result; of equal taps the first gets the gradient.
+
+    With `extent = (pool_size - 1) * dilation_rate + 1`, an axis of `size` elements has
+
+    - `floor((size - extent) / strides) + 1` windows with `padding="valid"`,
+    - `ceil(size / strides)` windows with `padding="same"`,
+    - `floor((size + before + after - extent) / strides) + 1` windows otherwise.
+
+    `ceil_mode=True` replaces floor by ceil, without a last window that would start
+    beyond the input. Windows are clipped to the input: padding is never data.
+
+    Args:
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
+        `data_format="channels_first"`. Each axis may be None.
+
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
+
+    Example:
+
+    >>> x = np.array([1., 5., 2., 3.]).reshape(1, 4, 1)
+    >>> keras.ops.convert_to_numpy(kp.MinPool(pool_size=2)(x))[0, :, 0]
+    array([1., 2.], dtype=float32)
+    """
+
+    function = "min_pool"
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        name: str | None = None,
+        *,
+        dilation_rate: int | Sequence[int] = 1,
+        ceil_mode: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            pool_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            ceil_mode,
+            name=name,
+            **kwargs,
+        )
+
+
+class MinPool1D(MinPool):
+    """Min pooling over the steps of a sequence.
+
+    `y[o] = min of x[t] over the taps t of window o`, for each channel. `MinPool` says
+    it in full, with NaN, ties, gradient and the sizes.
+
+    Args:
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, steps, channels)`, or `(batch, channels, steps)` with
+        `data_format="channels_first"`. Each axis may be None.
+
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
+
+    Example:
+
+    >>> x = np.array([1., 5., 2., 3., 4.]).reshape(1, 5, 1)
+    >>> keras.ops.convert_to_numpy(kp.MinPool1D(pool_size=2, strides=1)(x))[0, :, 0]
+    array([1., 2., 2., 3.], dtype=float32)
+    """
+
+    rank = 1
+
+
+class MinPool2D(MinPool):
+    """Min pooling over the height and width of images.
+
+    `y[o] = min of x[t] over the taps t of window o`, for each channel. `MinPool` says
+    it in full, with NaN, ties, gradient and the sizes.
+
+    Args:
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
+        `data_format="channels_first"`. Each axis may be None.
+
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
+
+    Example:
+
+    >>> x = np.arange(16.).reshape(1, 4, 4, 1)
+    >>> keras.ops.convert_to_numpy(kp.MinPool2D(pool_size=2)(x))[0, ..., 0]
+    array([[ 0.,  2.],
+           [ 8., 10.]], dtype=float32)
+    """
+
+    rank = 2
+
+
+class MinPool3D(MinPool):
+    """Min pooling over depth, height and width of volumes.
+
+    `y[o] = min of x[t] over the taps t of window o`, for each channel. `MinPool` says
+    it in full, with NaN, ties, gradient and the sizes.
+
+    Args:
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        name: str, the layer's name.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+        **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, depth, height, width, channels)`, or
+        `(batch, channels, depth, height, width)` with `data_format="channels_first"`.
+        Each axis may be None.
+
+    Output shape:
+        The same with pooled spatial axes.
+
+    Raises:
+        ValueError: if an argument is not allowed (when the layer is made), or a window
+            does not fit the input (when its shape is known).
+
+    Example:
+
+    >>> x = np.arange(8.).reshape(1, 2, 2, 2, 1)
+    >>> keras.ops.convert_to_numpy(kp.MinPool3D(pool_size=2)(x))[0, ..., 0]
+    array([[[0.]]], dtype=float32)
+    """
+
+    rank = 3
