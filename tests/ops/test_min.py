@@ -2,7 +2,6 @@
 
 import calls
 import data
-import numpy as np
 import pytest
 import reference
 import tensorflow as tf
