@@ -49,6 +49,12 @@ from keras_pooling.layers.max_pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from keras_pooling.layers.max_unpooling import (
+    MaxUnpool,
+    MaxUnpool1D,
+    MaxUnpool2D,
+    MaxUnpool3D,
+)
 from keras_pooling.layers.stochastic_pooling import (
     StochasticPool,
     StochasticPool1D,
@@ -88,6 +94,9 @@ LpPooling3D = LpPool3D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
+MaxUnpooling1D = MaxUnpool1D
+MaxUnpooling2D = MaxUnpool2D
+MaxUnpooling3D = MaxUnpool3D
 StochasticPooling1D = StochasticPool1D
 StochasticPooling2D = StochasticPool2D
 StochasticPooling3D = StochasticPool3D
@@ -163,6 +172,13 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "MaxUnpool",
+    "MaxUnpool1D",
+    "MaxUnpool2D",
+    "MaxUnpool3D",
+    "MaxUnpooling1D",
+    "MaxUnpooling2D",
+    "MaxUnpooling3D",
     "StochasticPool",
     "StochasticPool1D",
     "StochasticPool2D",

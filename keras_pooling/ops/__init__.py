@@ -13,6 +13,7 @@ from keras_pooling.ops.functions import (
     global_max_pool,
     lp_pool,
     max_pool,
+    max_unpool,
     stochastic_pool,
 )
 
@@ -29,6 +30,7 @@ __all__ = [
     "global_max_pool",
     "lp_pool",
     "max_pool",
+    "max_unpool",
     "stochastic_pool",
 ]
 

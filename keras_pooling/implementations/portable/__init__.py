@@ -32,8 +32,16 @@ from keras_pooling.implementations.portable.spans import (
     spans_of,
     spatial_axes,
 )
+from keras_pooling.implementations.portable.unpool import max_unpool
 
-__all__ = ["avg_pool", "fractional_regions", "lp_pool", "max_pool", "stochastic_pool"]
+__all__ = [
+    "avg_pool",
+    "fractional_regions",
+    "lp_pool",
+    "max_pool",
+    "max_unpool",
+    "stochastic_pool",
+]
 
 
 def max_pool(
