@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from keras_pooling.arguments import ArgumentError, Unpooling
+from keras_pooling.implementations.portable.spans import take_along
 
 
 def max_unpool(x: Any, windows: Unpooling, data_format: str, indices: Any) -> Any:
@@ -32,7 +33,7 @@ def max_unpool(x: Any, windows: Unpooling, data_format: str, indices: Any) -> An
     flat = (batch, math.prod(sizes), channels)
     x, indices = ops.reshape(x, flat), ops.reshape(indices, flat)
     last = _last_windows(indices, (batch, math.prod(planes), channels))
-    y = ops.take_along_axis(x, ops.maximum(last, 0), axis=1)
+    y = take_along(x, ops.maximum(last, 0), axis=1)
     y = ops.where(last >= 0, y, ops.zeros_like(y))
     y = ops.reshape(y, (batch, *planes, channels))
     return ops.moveaxis(y, -1, 1) if data_format == "channels_first" else y
