@@ -22,6 +22,7 @@ from keras_pooling.windows import (
     Regions,
     Sizes,
     SlidingWindows,
+    Unpooling,
 )
 
 DataFormat = Literal["channels_last", "channels_first"]
@@ -32,7 +33,7 @@ Padding = (
     | Sequence[int | Sequence[int]]
 )
 RegionsPer = Literal["batch", "sample", "channel"]
-Windows = SlidingWindows | AdaptiveWindows | FractionalWindows | Regions
+Windows = SlidingWindows | AdaptiveWindows | FractionalWindows | Regions | Unpooling
 T = TypeVar("T")
 
 LARGEST = 2**31 - 1  # of any one argument: products of two still fit 64 bits
@@ -212,6 +213,40 @@ def fractional_windows(
         flag("overlapping", overlapping),
         choice("regions_per", regions_per, ("batch", "sample", "channel")),
     )
+
+
+def unpooling(
+    rank: int | None,
+    pool_size: Any,
+    strides: Any = None,
+    padding: Any = "valid",
+    output_size: Any = None,
+) -> Unpooling:
+    """Normalises the arguments of unpooling.
+
+    Args:
+        rank: number of spatial axes. None: that of the arguments with one entry per
+            axis; if there is none, every number stands for all axes.
+        pool_size: int or one int per axis.
+        strides: int, one int per axis, or None for `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or `(before, after)` pair
+            per axis.
+        output_size: int, one int per axis, or None for what the others imply.
+
+    Raises:
+        ArgumentError: naming the argument, its value and what is allowed.
+    """
+    if rank is None:
+        rank = known_rank(
+            pool_size=pool_size,
+            strides=strides,
+            padding=padding,
+            output_size=output_size,
+        )
+    windows = sliding_windows(rank, pool_size, strides, padding)
+    if output_size is not None:
+        output_size = positive_ints("output_size", output_size, rank)
+    return Unpooling(windows.pool_size, windows.strides, windows.padding, output_size)
 
 
 def known_rank(**arguments: Any) -> int | None:

@@ -1,10 +1,10 @@
 """Where pooling windows fall on an input. Plain integers: no tensor library, no Keras.
 
-Every class answers `rank`, `of_rank`, `output_sizes`, `max_taps`, `misfit` and
-`received`. What the rank is may not be known yet: then each field holds one number that
-stands for every axis, `rank` is None, and `of_rank` gives the windows with one entry
-per axis, which answer the other questions. Only the implementations ask which class it
-is.
+Every class answers `rank`, `of_rank`, `output_sizes`, `misfit` and `received`, and
+those of windows `max_taps`. What the rank is may not be known yet: then each field
+holds one number that stands for every axis, `rank` is None, and `of_rank` gives the
+windows with one entry per axis, which answer the other questions. Only the
+implementations ask which class it is.
 """
 
 from __future__ import annotations
@@ -329,6 +329,74 @@ class Regions:
     def received(self) -> str:
         """The arguments that a message about these windows quotes."""
         return f"regions with {self.output_sizes(())} windows"
+
+
+@dataclass(frozen=True)
+class Unpooling:
+    """The plane that the values of windows return to: the way back of a pool.
+
+    `output_size` gives its sizes. None: they are the least that so many sliding windows
+    can have come from.
+    """
+
+    pool_size: Any
+    strides: Any
+    padding: Any  # as of SlidingWindows
+    output_size: Any
+
+    @property
+    def rank(self) -> int | None:
+        """Number of spatial axes."""
+        return _rank(self.pool_size)
+
+    def of_rank(self, rank: int) -> Unpooling:
+        """The same with one entry per axis."""
+        if self.rank is not None:
+            return self
+        size = self.output_size
+        windows = SlidingWindows(self.pool_size, self.strides, 1, self.padding)
+        windows = windows.of_rank(rank)
+        return Unpooling(
+            windows.pool_size,
+            windows.strides,
+            windows.padding,
+            None if size is None else (size,) * rank,
+        )
+
+    def output_sizes(self, sizes: Sequence[Any]) -> tuple[Any, ...]:
+        """Sizes of the plane, of the numbers of windows; None where it is not known.
+
+        A number of windows may be a scalar tensor.
+        """
+        if self.output_size is not None:
+            return self.output_size
+        return tuple(
+            None if size is None else self._least(axis, size)
+            for axis, size in enumerate(sizes)
+        )
+
+    def _least(self, axis: int, count: Any) -> Any:
+        reach = (count - 1) * self.strides[axis]
+        if self.padding == "same":
+            return reach + 1
+        before, after = (0, 0) if self.padding == "valid" else self.padding[axis]
+        return reach + self.pool_size[axis] - before - after
+
+    def misfit(self, sizes: Sizes) -> tuple[str, str] | None:
+        """What is wrong with such an input, and the remedy."""
+        if 0 in sizes:
+            return _empty_axis(sizes)
+        if any(size is not None and size < 1 for size in self.output_sizes(sizes)):
+            return (
+                f"windows {self.pool_size} with padding={self.padding}, {_text(sizes)} "
+                "of them, can have come from no input",
+                "Use less padding, or give the output_size.",
+            )
+        return None
+
+    def received(self) -> str:
+        """The arguments that a message about it quotes."""
+        return f"strides={self.strides}, output_size={self.output_size}"
 
 
 def _product(numbers: Iterable[int | None]) -> int | None:

@@ -41,8 +41,20 @@ EVERY_DTYPE = named(
     "too many taps for a byte, channels first",
 )
 
+
+def sparse_max(x, pool_size: int, strides: int, data_format: str):
+    """Maxima where they were, zeros elsewhere; several windows may have one."""
+    options = {"data_format": data_format}
+    y, indices = kp.ops.max_pool(x, pool_size, strides, return_indices=True, **options)
+    return kp.ops.max_unpool(y, indices, pool_size, strides, **options)
+
+
 # Among them what draws: it draws the same whoever computes it.
 FAMILIES = {
+    **{
+        f"sparse max {data_format}": (sparse_max, (3, 1, data_format), {})
+        for data_format in ("channels_last", "channels_first")
+    },
     "adaptive max": ("adaptive_max_pool", ((4, 7),), {}),
     "adaptive avg": (
         "adaptive_avg_pool",
@@ -118,7 +130,8 @@ def of_family(name: str, x: np.ndarray) -> str:
     function, arguments, options = FAMILIES[name]
 
     def pool(x):
-        return getattr(kp.ops, function)(x, *arguments, **options)
+        call = function if callable(function) else getattr(kp.ops, function)
+        return call(x, *arguments, **options)
 
     y = array(pool(keras.ops.convert_to_tensor(x)))
     if name == "expectation":  # whose gradient is composed of the host's own ops

@@ -248,6 +248,35 @@ def max_pool_second_gradient(
     return from_channels_last(_gather(_planes(ddx, data_format), winners), data_format)
 
 
+def max_unpool(
+    y: np.ndarray,
+    indices: np.ndarray,
+    sizes: Sequence[int],
+    data_format: str = "channels_last",
+) -> np.ndarray:
+    """Returns zeros with each y at its index; of equal indices the last one's stays."""
+    planes, flat = _planes(y, data_format), _planes(indices, data_format)
+    batch, windows, channels = planes.shape
+    x = np.zeros((batch, math.prod(sizes), channels), y.dtype)
+    for n, window, c in itertools.product(*map(range, (batch, windows, channels))):
+        x[n, flat[n, window, c], c] = planes[n, window, c]
+    return _unplanes(x, sizes, data_format)
+
+
+def max_unpool_gradient(
+    dx: np.ndarray, indices: np.ndarray, data_format: str = "channels_last"
+) -> np.ndarray:
+    """Returns dy: what dx holds where each value stands, 0 where another one does."""
+    planes, flat = _planes(dx, data_format), _planes(indices, data_format)
+    batch, windows, channels = flat.shape
+    dy = np.zeros(flat.shape, dx.dtype)
+    for n, window, c in itertools.product(*map(range, (batch, windows, channels))):
+        if flat[n, window, c] not in flat[n, window + 1 :, c]:
+            dy[n, window, c] = planes[n, flat[n, window, c], c]
+    sizes = to_channels_last(indices, data_format).shape[1:-1]
+    return _unplanes(dy, sizes, data_format)
+
+
 def avg_pool(
     x: np.ndarray,
     windows: list[Axis],

@@ -31,7 +31,9 @@ def model_of_every_layer() -> keras.Model:
         kp.GlobalAvgPool2D(),
         kp.GlobalLpPool2D(p=3.0),
     ]
-    return keras.Model(x, [layer(x) for layer in layers])
+    y, indices = kp.MaxPool2D(2, return_indices=True)(x)
+    back = kp.MaxUnpool2D(output_size=SHAPE[:2])(y, indices)
+    return keras.Model(x, [back, *(layer(x) for layer in layers)])
 
 
 def results_of(path: str) -> list[list]:

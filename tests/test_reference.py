@@ -110,3 +110,12 @@ def test_channels_first_is_a_transpose():
     first, _ = reference.max_pool(x, windows, "channels_first")
     last, _ = reference.max_pool(np.moveaxis(x, 1, -1), windows)
     np.testing.assert_array_equal(first, np.moveaxis(last, -1, 1))
+
+
+def test_unpooling_keeps_the_last_of_equal_indices():
+    y, indices = image([[1, 2], [3, 4]]), image([[5, 0], [5, 2]]).astype(int)
+    x = reference.max_unpool(y, indices, (2, 3))
+    np.testing.assert_array_equal(x[0, ..., 0], [[2, 0, 4], [0, 0, 3]])
+    dx = image([[1, 2, 3], [4, 5, 6]])
+    dy = reference.max_unpool_gradient(dx, indices)
+    np.testing.assert_array_equal(dy[0, ..., 0], [[0, 1], [6, 3]])

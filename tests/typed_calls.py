@@ -14,6 +14,7 @@ def good() -> kp.MaxPooling2D:
     kp.GlobalAvgPool1D("channels_last", keepdims=True, dtype="float16")
     kp.AdaptiveMaxPool2D((7, None), return_indices=True, name="it")
     kp.FractionalMaxPool2D((1.4, 1.7), regions_per="sample", inference="random")
+    kp.MaxUnpool2D(3, padding=((1, 0), 1), output_size=(9, 8))
     kp.ops.average_pool([[[1.0]]], pool_size=[1], padding="SAME")
     return kp.MaxPool2D(2, "2")  # type: ignore[arg-type]
 
@@ -25,4 +26,5 @@ def wrong() -> None:
     kp.AdaptiveAvgPool((7, 2.5))  # type: ignore[arg-type]
     kp.FractionalAvgPool(1.4, regions_per="row")  # type: ignore[arg-type]
     kp.ops.max_pool([[[1.0]]], 2, padding="full")  # type: ignore[arg-type]
+    kp.ops.max_unpool([[[1.0]]])  # type: ignore[call-arg]
     kp.ops.lp_pool([[[1.0]]], 2, norm_type=2)  # type: ignore[call-arg]

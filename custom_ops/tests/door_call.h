@@ -181,16 +181,26 @@ inline bool ServesKind(const Op& op, ReductionKind kind) {
   return true;
 }
 
+// Numbers that are pooled, or what becomes of them.
+inline bool HoldsValues(Role role) {
+  return role == Role::kX || role == Role::kDx || role == Role::kY ||
+         role == Role::kDy || role == Role::kParameter ||
+         role == Role::kParameterGradient;
+}
+
+// Whether an op computes on planes: the one that draws regions does not.
+inline bool IsOnPlanes(const Op& op) { return op.outputs[0] != Role::kEdges; }
+
 // Whether an op is for a reduction, and is defined for a type of values.
 inline bool IsDefined(const Op& op, const ReductionInfo& info) {
+  if (op.serves == Serves::kNoWindows) return true;  // whatever it says
   return ServesKind(op, info.kind) && (!op.is_gradient || info.has_gradient) &&
          (op.serves != Serves::kLearning || info.learns);
 }
 inline bool IsDefined(const Op& op, const ReductionInfo& info, ElementType type) {
   if (!IsDefined(op, info)) return false;
-  const bool has_values =
-      ServesKind(op, ReductionKind::kSelects) != ServesKind(op, ReductionKind::kBlends);
-  return !has_values || IsFloating(type) || (info.has_integers && !op.is_gradient);
+  if (!HoldsValues(op.inputs[0].role) || IsFloating(type)) return true;
+  return !op.is_gradient && (info.has_integers || op.serves == Serves::kNoWindows);
 }
 
 // Makes valid calls: inputs that fit one another, outputs that fit the inputs. A
@@ -245,11 +255,17 @@ class CallMaker {
         return type == setting_.type
                    ? x_
                    : Values(role, setting_.FullShape(setting_.sizes), type);
+      case Role::kDx:
+        return Values(role, setting_.FullShape(sizes), type);
       case Role::kDy:
         return Values(role, ForwardOutput(role, op).shape, type);
       case Role::kY:
+        if (op.serves != Serves::kNoWindows) return ForwardOutput(role, op);
+        return Values(role, ForwardOutput(Role::kTaps, op).shape, type);
       case Role::kTaps:
         return ForwardOutput(role, op);
+      case Role::kIndices:
+        return Indices(op);
       case Role::kParameter:
         return Parameters(type);
       case Role::kSize:
@@ -274,12 +290,28 @@ class CallMaker {
     return role == Role::kTaps ? outputs.back() : outputs.front();
   }
 
+  // Where the taps of a pool with this setting lie.
+  Tensor Indices(const Op& op) {
+    const auto& ops = AllOps();
+    const auto made = std::find_if(ops.begin(), ops.end(), [](const Op& each) {
+      return each.outputs[0] == Role::kIndices;
+    });
+    Forward(op);
+    DoorCall call = Make(*made, forward_->attributes, setting_.type);
+    const Answer answer = call.Run();
+    CHECK(answer.ok() || may_be_none_,
+          Describe(setting_, op) + ", indices: " + answer.message);
+    return call.outputs.empty() ? Tensor::Of(Role::kIndices, setting_.integers, {})
+                                : call.outputs[0];
+  }
+
   // The forward call whose results `op` reads. Taps of reductions that have none, and
   // of types they are not defined for, are another's.
   const DoorCall& Forward(const Op& op) {
     SpecAttributes attributes = setting_.attributes;
     ElementType type = setting_.type;
-    const bool wants_any_taps = op.serves == Serves::kAny;
+    const bool wants_any_taps =
+        op.serves == Serves::kAny || op.serves == Serves::kNoWindows;
     if (wants_any_taps) type = ElementType::kFloat32;
     if (wants_any_taps &&
         ReductionNamed(attributes.reduction).kind != ReductionKind::kSelects) {

@@ -76,11 +76,14 @@ class DoorReference {
   }
 
   void Check() {
-    if (call_.op->serves == Serves::kNoWindows) return CheckEdges();
+    const Role output = call_.outputs.front().role;
+    if (output == Role::kEdges) return CheckEdges();
+    const bool is_at_inputs = output == Role::kDx || output == Role::kX;
     CHECK(static_cast<int64_t>(call_.outputs.front().count()) ==
-              (Find(Role::kDx) ? reference_.inputs() : reference_.outputs()),
+              (is_at_inputs ? reference_.inputs() : reference_.outputs()),
           what_ + ", elements");
-    if (Find(Role::kIndices)) return CheckIndices();
+    if (output == Role::kIndices) return CheckIndices();
+    if (Find(Role::kIndices)) return CheckUnpooled();
     if (call_.op->serves == Serves::kSelecting) {
       if (Find(Role::kDx)) return CheckSelectedGradient();
       CheckSelected();
@@ -190,6 +193,33 @@ class DoorReference {
       CHECK(Find(Role::kIndices)->Integer(static_cast<size_t>(v.output)) == v.place,
             what_ + ", index");
     });
+  }
+
+  // The last window with an index puts its value there: neither more nor less than its
+  // bits.
+  void CheckUnpooled() const {
+    std::vector<int64_t> last(inputs(), -1);
+    std::vector<int64_t> input(outputs());
+    reference_.ForEachTap([&](const TapVisit& v) {
+      const auto o = static_cast<size_t>(v.output);
+      if (Find(Role::kIndices)->Integer(o) != v.place) return;
+      input[o] = v.input;
+      int64_t& to = last[static_cast<size_t>(v.input)];
+      to = std::max(to, v.output);
+    });
+    const Tensor& got = call_.outputs.front();
+    const bool is_gradient = got.role == Role::kDy;
+    for (size_t i = 0; i < got.count(); ++i) {
+      const auto at = static_cast<int64_t>(i);
+      T want{};
+      if (is_gradient && last[static_cast<size_t>(input[i])] == at) {
+        want = Value(Role::kDx, input[i]);
+      }
+      if (!is_gradient && last[i] >= 0) want = Value(Role::kY, last[i]);
+      const T value = got.At<T>(i);
+      CHECK(std::memcmp(&value, &want, sizeof(T)) == 0,
+            what_ + ", element " + std::to_string(i));
+    }
   }
 
   void CheckAverage() const {

@@ -130,16 +130,16 @@ void IntegersAreRefusedWhereNothingIsDefined() {
         DoorCall call = CallMaker(setting, random).Make(op);
         for (auto* tensors : {&call.inputs, &call.outputs}) {
           for (Tensor& tensor : *tensors) {
-            const bool has_values =
-                tensor.role == Role::kX || tensor.role == Role::kY ||
-                tensor.role == Role::kDx || tensor.role == Role::kDy;
-            if (has_values) tensor = Tensor::Of(tensor.role, element, tensor.shape);
+            if (!HoldsValues(tensor.role)) continue;
+            tensor = Tensor::Of(tensor.role, element, tensor.shape);
           }
         }
+        const bool is_reducing = op.serves != Serves::kNoWindows;
+        const char* const who = is_reducing ? info.name : op.name;
         std::vector<KerasPoolingShape> shapes;
         for (const Answer& answer : {call.Run(), call.Infer(&shapes)}) {
           CHECK(answer.status == KERAS_POOLING_INVALID_ARGUMENT, Describe(setting, op));
-          for (const char* part : {info.name, NameOf(element), "float32"}) {
+          for (const char* part : {who, NameOf(element), "float32"}) {
             CHECK(answer.message.find(part) != std::string::npos, answer.message);
           }
         }

@@ -148,7 +148,10 @@ void ShapesThatDisagreeAreRefused(Victim& victim) {
         c->inputs[i] = Tensor::Of(tensor.role, tensor.element(), {});
       });
     }
-    if (tensor.role == Role::kX || tensor.role == Role::kRegions) continue;
+    if (tensor.role == Role::kX || tensor.role == Role::kDx ||
+        tensor.role == Role::kRegions) {
+      continue;
+    }
     for (size_t axis = 0; axis < tensor.shape.size(); ++axis) {
       victim.Refuses(name + ", one more along axis " + std::to_string(axis),
                      {"Received"}, [=](auto* c) {
@@ -180,11 +183,6 @@ void ShapesThatDisagreeAreRefused(Victim& victim) {
 
 // Every other type for every tensor that does not allow it.
 void TypesThatDoNotFitAreRefused(Victim& victim) {
-  const auto integers = [](Role role) {
-    return role != Role::kX && role != Role::kDx && role != Role::kY &&
-           role != Role::kDy && role != Role::kParameter &&
-           role != Role::kParameterGradient;
-  };
   const size_t inputs = victim.call().inputs.size();
   for (size_t i = 0; i < inputs + victim.call().outputs.size(); ++i) {
     const auto tensor_of = [=](DoorCall* c) -> Tensor& {
@@ -194,7 +192,7 @@ void TypesThatDoNotFitAreRefused(Victim& victim) {
     for (int type = 0; type < kElementTypes; ++type) {
       const auto element = static_cast<ElementType>(type);
       const bool allows =
-          integers(tensor.role)
+          !HoldsValues(tensor.role)
               ? element == ElementType::kInt32 ||
                     (tensor.role == Role::kTaps ? element == ElementType::kUint8
                                                 : element == ElementType::kInt64)
@@ -224,6 +222,35 @@ void TapsOutsideTheirWindowAreRefused(Victim& victim) {
         victim.Refuses("a forged tap " + std::to_string(tap),
                        {"tap", "outside its window"},
                        [=](auto* c) { c->inputs[i].SetInteger(at, tap); });
+      }
+    }
+  }
+}
+
+void IndicesOutsideThePlaneAreRefused(Victim& victim) {
+  for (size_t i = 0; i < victim.call().inputs.size(); ++i) {
+    const Tensor& indices = victim.call().inputs[i];
+    if (indices.role != Role::kIndices) continue;
+    const bool is_gradient = victim.op().is_gradient;
+    const Tensor& positions =
+        is_gradient ? victim.call().inputs[0] : victim.call().outputs[0];
+    const Shape& shape = positions.shape;
+    const bool channels_first = victim.call().attributes.channels_first;
+    const int64_t plane = static_cast<int64_t>(positions.count()) / shape[0] /
+                          shape[channels_first ? 1 : shape.size() - 1];
+    std::vector<int64_t> values = {plane, plane + 1, -1,
+                                   std::numeric_limits<int32_t>::min(),
+                                   std::numeric_limits<int32_t>::max()};
+    if (indices.type == KERAS_POOLING_INT64) {
+      values.insert(values.end(), {kLeast, kMost, int64_t{1} << 32});
+    }
+    for (const size_t at : {size_t{0}, indices.count() / 2, indices.count() - 1}) {
+      for (const int64_t value : values) {
+        victim.Refuses(
+            "a forged index",
+            {"an index lies outside the plane", "hold " + std::to_string(value) + " at",
+             " has " + std::to_string(plane) + " elements"},
+            [=](auto* c) { c->inputs[i].SetInteger(at, value); });
       }
     }
   }
@@ -416,6 +443,7 @@ void EveryOpRefusesForgedTensors() {
         ShapesThatDisagreeAreRefused(victim);
         TypesThatDoNotFitAreRefused(victim);
         TapsOutsideTheirWindowAreRefused(victim);
+        IndicesOutsideThePlaneAreRefused(victim);
         FalseSizesAreRefused(victim);
         FalseEdgesAreRefused(victim);
         FalseDrawsAreRefused(victim);

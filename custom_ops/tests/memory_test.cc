@@ -203,7 +203,7 @@ void EmptyBatchesTakeNoMemory() {
   for (const Setting& setting : all) {
     for (const ReductionInfo& info : AllReductions()) {
       for (const Op& op : AllOps()) {
-        if (!IsDefined(op, info) || op.serves == Serves::kNoWindows) continue;
+        if (!IsDefined(op, info) || !IsOnPlanes(op)) continue;
         Setting one = setting;
         one.attributes.reduction = info.name;
         DoorCall call;
@@ -310,7 +310,7 @@ void WindowsFarWiderThanTheInputTakeNoMemory() {
   for (const Shape& strides : {Shape{1, 2}, Shape{1, 1}}) {
     for (const ReductionInfo& info : AllReductions()) {
       for (const Op& op : AllOps()) {
-        if (!IsDefined(op, info) || op.serves == Serves::kNoWindows) continue;
+        if (!IsDefined(op, info) || !IsOnPlanes(op)) continue;
         for (const bool channels_first : {false, true}) {
           Setting setting =
               Windows("a window of 2^29 taps", {13, 3}, {1, kWide}, strides, 3, 4);
@@ -333,7 +333,7 @@ void LargePlanesHaveTheSameBitsWhereTheyLie() {
   setting.attributes.channels_first = true;
   for (const ReductionInfo& info : AllReductions()) {
     for (const Op& op : AllOps()) {
-      if (!IsDefined(op, info) || op.serves == Serves::kNoWindows) continue;
+      if (!IsDefined(op, info) || !IsOnPlanes(op)) continue;
       setting.attributes.reduction = info.name;
       DoorCall call = CallMaker(setting, random).Make(op);
       std::vector<Tensor> first;

@@ -16,6 +16,7 @@ from keras_pooling.arguments import (
     AdaptiveWindows,
     Regions,
     SlidingWindows,
+    Unpooling,
     Windows,
 )
 from keras_pooling.implementations import portable
@@ -37,11 +38,17 @@ class RegionsWithoutEdges(NamedTuple):
         return None if None in self.largest else math.prod(self.largest)
 
 
+class NoWindows(NamedTuple):
+    """In place of windows, where an op knows planes alone."""
+
+    rank: int
+
+
 class Call(NamedTuple):
     """What the core is asked for, besides tensors; hashable."""
 
     reduction: str
-    windows: SlidingWindows | AdaptiveWindows | RegionsWithoutEdges
+    windows: SlidingWindows | AdaptiveWindows | RegionsWithoutEdges | NoWindows
     data_format: str
     count_include_pad: bool = False
     divisor_override: int = 0  # 0: the number of taps
@@ -108,6 +115,13 @@ class Compiled(ABC):
         sizes = call.sizes(static_sizes(x.shape))
         return y, self.indices(call, x, taps, edges, arguments.index_dtype(sizes))
 
+    def max_unpool(
+        self, x: Any, windows: Unpooling, data_format: str, indices: Any
+    ) -> Any:
+        """Each value at its index among zeros; the last of those that share one."""
+        call = Call("max", NoWindows(windows.rank), data_format)
+        return self.unpool(call, x, indices, windows)
+
     def avg_pool(
         self,
         x: Any,
@@ -173,6 +187,10 @@ class Compiled(ABC):
     @abstractmethod
     def indices(self, call: Call, x: Any, taps: Any, edges: tuple, dtype: str) -> Any:
         """TapIndices of the pool of `x` that gave the taps."""
+
+    @abstractmethod
+    def unpool(self, call: Call, y: Any, indices: Any, plane: Unpooling) -> Any:
+        """MaxUnpool to the plane of these values, differentiable."""
 
     @abstractmethod
     def blend(self, call: Call, x: Any, edges: tuple) -> Any:
@@ -251,6 +269,8 @@ def _windows_of(attributes: dict[str, Any]) -> Windows:
 
 
 def _window_attributes(windows: Any) -> dict[str, Any]:
+    if isinstance(windows, NoWindows):
+        return {"window": [1] * windows.rank}
     if isinstance(windows, RegionsWithoutEdges):
         return {
             "geometry": "regions",

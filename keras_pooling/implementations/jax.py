@@ -18,7 +18,12 @@ from jax.interpreters import ad, batching, mlir
 
 from keras_pooling import _library
 from keras_pooling.implementations import portable
-from keras_pooling.implementations.compiled import Call, Compiled, composed
+from keras_pooling.implementations.compiled import (
+    Call,
+    Compiled,
+    Unpooling,
+    composed,
+)
 
 _TARGET = "keras_pooling"  # of XLA's custom call
 
@@ -68,6 +73,13 @@ class Jax(Compiled):
         )
         return indices
 
+    def unpool(self, call: Call, y: Any, indices: Any, plane: Unpooling) -> Any:
+        """MaxUnpool to the plane of these values."""
+        sizes = plane.output_sizes(call.sizes(y.shape))
+        shape = call.with_sizes(y.shape, sizes)
+        (x,) = _pool("MaxUnpool", call, [shape], [y.dtype], y, indices)
+        return x
+
     def blend(self, call: Call, x: Any, edges: tuple) -> Any:
         """BlendingPool."""
         shape = _output_shape(call, x, edges)
@@ -86,7 +98,8 @@ def _pool(op: str, call: Any, shapes: list, dtypes: list, *operands: Any) -> lis
         call: a `Call`; of FractionalRegions pairs of attributes and values.
         shapes: of the outputs.
         dtypes: of the outputs.
-        *operands: the op's, without the size of a gradient: `shapes` has that.
+        *operands: the op's, without the size of a plane that is made: `shapes` has
+            that.
     """
     dtypes = tuple(jnp.dtype(dtype) for dtype in dtypes)
     shapes = tuple(tuple(shape) for shape in shapes)
@@ -130,9 +143,9 @@ def _custom_call(
     if op == "Tangent":
         return [_tangent(call, *operands)]
     attributes = call.attributes() if isinstance(call, Call) else dict(call)
-    if op in ("SelectingPoolGrad", "BlendingPoolGrad"):
-        # Gradients are told the sizes of x, after dy and taps.
-        after = 2 if op == "SelectingPoolGrad" else 1
+    if op in ("SelectingPoolGrad", "BlendingPoolGrad", "MaxUnpool"):
+        # They are told the sizes of x: after dy; after dy and taps, or y and indices.
+        after = 1 if op == "BlendingPoolGrad" else 2
         sizes = jnp.array(call.sizes(shapes[0]), "int32")
         operands = (*operands[:after], sizes, *operands[after:])
     results = [
@@ -190,8 +203,14 @@ mlir.register_lowering(_primitive, mlir.lower_fun(_elsewhere, multiple_results=T
 # computes it.
 
 
+_LINEAR = (
+    *("SelectingPoolGrad", "SelectingPoolPick", "MaxUnpool", "MaxUnpoolGrad"),
+    "Tangent",
+)
+
+
 def _is_linear(op: str, call: Any) -> bool:
-    if op in ("SelectingPoolGrad", "SelectingPoolPick", "Tangent"):
+    if op in _LINEAR:
         return True
     return op in ("BlendingPool", "BlendingPoolGrad") and call.reduction == "avg"
 
@@ -234,6 +253,8 @@ def _adjoint(
     other_way = {
         "SelectingPoolGrad": "SelectingPoolPick",
         "SelectingPoolPick": "SelectingPoolGrad",
+        "MaxUnpool": "MaxUnpoolGrad",
+        "MaxUnpoolGrad": "MaxUnpool",
         "BlendingPoolGrad": "BlendingPool",
         "BlendingPool": "BlendingPoolGrad",
         "Tangent": "BlendingPoolGrad",

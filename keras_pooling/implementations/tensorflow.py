@@ -9,9 +9,15 @@ import tensorflow as tf
 
 from keras_pooling import _library, _tensorflow_internals
 from keras_pooling.implementations import portable
-from keras_pooling.implementations.compiled import Call, Compiled, composed
+from keras_pooling.implementations.compiled import (
+    Call,
+    Compiled,
+    Unpooling,
+    composed,
+)
 
-# What custom_ops/kernels/spec/attributes.inc lists: every op with windows has all.
+# What custom_ops/kernels/spec/attributes.inc lists: every op with windows has all, and
+# those that know planes alone have two.
 _ATTRIBUTES = (
     "reduction",
     "geometry",
@@ -74,6 +80,20 @@ class TensorFlow(Compiled):
             Index=tf.as_dtype(dtype),
             regions=_regions(edges),
             **call.attributes(),
+        )
+
+    def unpool(self, call: Call, y: Any, indices: Any, plane: Unpooling) -> Any:
+        """MaxUnpool to the plane of these values."""
+        sizes = plane.output_sizes(_spatial(y.shape, call.channels_first))
+        if None in sizes:
+            dynamic = _sizes(y, call.channels_first)
+            sizes = plane.output_sizes(tf.unstack(dynamic, call.windows.rank))
+        return _op("MaxUnpool")(
+            y=y,
+            indices=indices,
+            size=tf.convert_to_tensor(sizes, tf.int64),
+            window=[1] * call.windows.rank,
+            channels_first=call.channels_first,
         )
 
     def blend(self, call: Call, x: Any, edges: tuple) -> Any:
@@ -247,6 +267,24 @@ def _composed_gradient(arguments: dict[str, Any], x: Any, dy: Any) -> Any:
         tape.watch(x)
         y = composed(texts, x)
     return tape.gradient(y, x, output_gradients=dy)
+
+
+# Both are linear, and each is the other's transpose.
+
+
+@tf.RegisterGradient("KerasPooling>MaxUnpool")
+def _max_unpool_gradient(op: tf.Operation, dx: Any) -> Any:
+    layout = {name: op.get_attr(name) for name in ("window", "channels_first")}
+    dy = _op("MaxUnpoolGrad")(dx=dx, indices=op.inputs[1], **layout)
+    return _with_nones(op, dy)
+
+
+@tf.RegisterGradient("KerasPooling>MaxUnpoolGrad")
+def _max_unpool_grad_gradient(op: tf.Operation, ddy: Any) -> Any:
+    layout = {name: op.get_attr(name) for name in ("window", "channels_first")}
+    size = _sizes(op.inputs[0], layout["channels_first"])
+    ddx = _op("MaxUnpool")(y=ddy, indices=op.inputs[1], size=size, **layout)
+    return _with_nones(op, ddx)
 
 
 tf.no_gradient("KerasPooling>TapIndices")

@@ -19,6 +19,7 @@ from keras_pooling.implementations import entry, portable
 from keras_pooling.implementations.compiled import (
     Call,
     Compiled,
+    Unpooling,
     attributes_of,
     composed,
 )
@@ -83,6 +84,11 @@ class Torch(Compiled):
         sizes = list(call.sizes(x.shape))
         wide = dtype == "int64"
         return _ops.tap_indices(taps, _joined(edges), _text(call), sizes, wide)
+
+    def unpool(self, call: Call, y: Any, indices: Any, plane: Unpooling) -> Any:
+        """MaxUnpool to the plane of these values."""
+        sizes = plane.output_sizes(call.sizes(y.shape))
+        return _ops.max_unpool(y, indices, _text(call), list(sizes))
 
     def blend(self, call: Call, x: Any, edges: tuple) -> Any:
         """BlendingPool; where no gradient is asked for, by a plainer operator."""
@@ -376,6 +382,26 @@ def _tap_indices(compute, taps, edges, call, sizes, wide):
     return _restored(indices, call, first)
 
 
+@_operator("max_unpool(Tensor y, Tensor indices, str call, SymInt[] sizes) -> Tensor")
+def _max_unpool(compute, y, indices, call, sizes):
+    first = _order(y, call)
+    y, indices = _laid_out(y, call, first), _laid_out(indices, call, first)
+    x = _empty(y, first, sizes, y.dtype)
+    if compute:
+        _run("MaxUnpool", call, first, [y, indices, torch.tensor(sizes)], [x])
+    return _restored(x, call, first)
+
+
+@_operator("max_unpool_grad(Tensor dx, Tensor indices, str call) -> Tensor")
+def _max_unpool_grad(compute, dx, indices, call):
+    first = _order(indices, call)
+    dx, indices = _laid_out(dx, call, first), _laid_out(indices, call, first)
+    dy = torch.empty_like(indices, dtype=dx.dtype)
+    if compute:
+        _run("MaxUnpoolGrad", call, first, [dx, indices], [dy])
+    return _restored(dy, call, first)
+
+
 @_operator(
     "fractional_regions(Tensor seed, SymInt size, SymInt count, SymInt rows, "
     "bool pseudo_random, int axis) -> Tensor"
@@ -445,6 +471,32 @@ def _selecting_pool_pick_backward(ctx: Any, dy: Any) -> tuple:
     taps, edges = ctx.saved_tensors
     dx = _ops.selecting_pool_grad(dy, taps, edges, ctx.call, ctx.sizes, ctx.first)
     return dx, None, None, None
+
+
+# Both are linear, and each is the other's transpose.
+
+
+def _keep_unpool(ctx: Any, inputs: tuple, output: Any) -> None:
+    _, indices, ctx.call, _ = inputs
+    ctx.save_for_backward(indices)
+
+
+@_differentiated("max_unpool", _keep_unpool)
+def _max_unpool_backward(ctx: Any, dx: Any) -> tuple:
+    (indices,) = ctx.saved_tensors
+    return _ops.max_unpool_grad(dx, indices, ctx.call), None, None, None
+
+
+def _keep_unpool_grad(ctx: Any, inputs: tuple, output: Any) -> None:
+    dx, indices, ctx.call = inputs
+    ctx.sizes = _spatial(dx, _is_first(ctx.call))
+    ctx.save_for_backward(indices)
+
+
+@_differentiated("max_unpool_grad", _keep_unpool_grad)
+def _max_unpool_grad_backward(ctx: Any, ddy: Any) -> tuple:
+    (indices,) = ctx.saved_tensors
+    return _ops.max_unpool(ddy, indices, ctx.call, ctx.sizes), None, None
 
 
 def _keep_blend(ctx: Any, inputs: tuple, output: Any) -> None:

@@ -49,6 +49,12 @@ from keras_pooling.layers.max_pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from keras_pooling.layers.max_unpooling import (
+    MaxUnpool,
+    MaxUnpool1D,
+    MaxUnpool2D,
+    MaxUnpool3D,
+)
 from keras_pooling.layers.median_pooling import (
     MedianPool,
     MedianPool1D,
@@ -95,6 +101,9 @@ LpPooling3D = LpPool3D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
+MaxUnpooling1D = MaxUnpool1D
+MaxUnpooling2D = MaxUnpool2D
+MaxUnpooling3D = MaxUnpool3D
 MedianPooling1D = MedianPool1D
 MedianPooling2D = MedianPool2D
 MedianPooling3D = MedianPool3D
@@ -176,6 +185,13 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "MaxUnpool",
+    "MaxUnpool1D",
+    "MaxUnpool2D",
+    "MaxUnpool3D",
+    "MaxUnpooling1D",
+    "MaxUnpooling2D",
+    "MaxUnpooling3D",
     "MedianPool",
     "MedianPool1D",
     "MedianPool2D",

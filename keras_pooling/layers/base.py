@@ -78,10 +78,14 @@ class BasePooling(keras.layers.Layer):
 
     def compute_output_spec(self, inputs: Any, **kwargs: Any) -> Any:
         """Returns shape and dtype of the outputs, as `KerasTensor`s."""
+        return self.pool(self.autocast_spec(inputs))
+
+    def autocast_spec(self, inputs: Any) -> Any:
+        """The `KerasTensor` that `call` gets in place of an input."""
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         if self.autocast and "float" in dtype:
             dtype = self.compute_dtype
-        return self.pool(keras.KerasTensor(inputs.shape, dtype=dtype))
+        return keras.KerasTensor(inputs.shape, dtype=dtype)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Returns the output's shape, or one for each output."""

@@ -19,7 +19,7 @@ from keras import ops
 from keras_pooling import _library, arguments
 from keras_pooling.arguments import ArgumentError, Windows
 from keras_pooling.implementations import masked, portable
-from keras_pooling.ops import regions
+from keras_pooling.ops import indices, regions
 from keras_pooling.windows import FractionalWindows, Regions
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -64,11 +64,14 @@ def pool(
         keepdims: False drops the spatial axes, which must be of length 1 by then.
         mask: tensor `(batch, steps)`, true where a step counts; None for all.
         seed: tensor of two integers, by which regions or taps are drawn; None if not.
-        **options: further arguments of the function.
+        **options: further arguments of the function. Of `indices` it is seen to that
+            they fit the input.
 
     Raises:
         ArgumentError: if the windows do not fit the input, or its dtype is not pooled.
     """
+    if "indices" in options:
+        options["indices"] = indices.checked(options["indices"], inputs)
     # Regions hold tensors, which a cache would keep. PyTorch's compiler warns of it.
     uncached = isinstance(windows, Regions) or _is_compiling()
     make = plan if uncached else _cached_plan
@@ -144,7 +147,7 @@ def run(
     dtype, computed_dtype = _dtypes(function, inputs.shape, given_dtype)
     # keras.ops.cast asks the backend even where there is nothing to cast.
     x = inputs
-    is_turned = given_dtype == "uint32" and computed_dtype == "int32"
+    is_turned = function == "max_pool" and _is_turned(given_dtype, computed_dtype)
     if is_turned:
         x = ops.bitwise_xor(x, _sign_bit())
     if given_dtype != computed_dtype:
@@ -153,13 +156,17 @@ def run(
     outputs = _computed(
         implementation, function, x, planned.windows, data_format, mask, seed, options
     )
-    y, *indices = outputs if options.get("return_indices") else (outputs,)
+    y, *others = outputs if options.get("return_indices") else (outputs,)
     y = y if dtype == computed_dtype else ops.cast(y, dtype)
     y = ops.bitwise_xor(y, _sign_bit()) if is_turned else y
     squeeze = getattr(implementation, "squeeze", ops.squeeze)
-    if indices:
-        return tuple(_finished(part, planned, squeeze) for part in (y, *indices))
+    if others:
+        return tuple(_finished(part, planned, squeeze) for part in (y, *others))
     return _finished(y, planned, squeeze)
+
+
+def _is_turned(given_dtype: str, computed_dtype: str) -> bool:
+    return given_dtype == "uint32" and computed_dtype == "int32"
 
 
 def _sign_bit() -> Any:
@@ -233,12 +240,12 @@ def _finished(y: Any, planned: Plan, squeeze: Callable) -> Any:
 
 def _dtypes(function: str, shape: Any, dtype: str) -> tuple[str, str]:
     """The dtypes of the output and of the computation."""
-    is_order = function in ("max_pool", "min_pool")
-    if is_order and dtype in _MAX_DTYPES:
+    selects = function in ("max_pool", "max_unpool", "min_pool")
+    if selects and dtype in _MAX_DTYPES:
         return dtype, _MAX_DTYPES[dtype]
     if dtype in _FLOATS:
         return dtype, dtype
-    if not is_order and dtype in (*_MAX_DTYPES, "uint64"):
+    if not selects and dtype in (*_MAX_DTYPES, "uint64"):
         return keras.config.floatx(), keras.config.floatx()
     raise ArgumentError(
         f"an input of dtype {dtype} cannot be pooled. Received "

@@ -61,6 +61,51 @@ def max_pool(
 
 
 @public
+def max_unpool(
+    inputs: Tensor,
+    indices: Tensor,
+    pool_size: int | Sequence[int] = 2,
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+    data_format: DataFormat | None = None,
+    *,
+    output_size: int | Sequence[int] | None = None,
+) -> Tensor:
+    """Values back at their indices, among zeros. `keras_pooling.MaxUnpool` says it all.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes.
+        indices: tensor of int32 or int64, of the inputs' shape: where in its image's
+            spatial plane each value goes. What `return_indices=True` gives.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        output_size: int or one per axis; elements of the output. None: the fewest that
+            windows of `pool_size`, `strides` and `padding` can have come from.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed, or an index lies outside the plane.
+
+    Example:
+
+    >>> y, indices = kp.ops.max_pool([[[1.], [5.], [2.], [3.]]], 2, return_indices=True)
+    >>> keras.ops.convert_to_numpy(kp.ops.max_unpool(y, indices, 2))
+    array([[[0.],
+            [5.],
+            [0.],
+            [3.]]], dtype=float32)
+    """
+    windows = arguments.unpooling(
+        dispatch.rank_of(inputs), pool_size, strides, padding, output_size
+    )
+    return _pool("max_unpool", inputs, windows, data_format, indices=indices)
+
+
+@public
 def avg_pool(
     inputs: Tensor,
     pool_size: int | Sequence[int],

@@ -16,6 +16,7 @@ import numpy as np
 from keras_pooling import arguments
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_TENSORS = ("inputs", "indices")  # what arguments that are tensors are called
 _FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
@@ -23,7 +24,8 @@ def public(function: _F) -> _F:
     """Makes a function public, whose first argument is `inputs`.
 
     Anything that Keras makes a tensor of is accepted, a `KerasTensor` makes a node of a
-    functional model, and every error names the function.
+    functional model, and every error names the function. One with a second tensor looks
+    to that itself.
     """
     name = function.__name__
     signature = inspect.signature(function)
@@ -35,8 +37,7 @@ def public(function: _F) -> _F:
             arguments.refuse_other_names(kwargs)
             if isinstance(inputs, keras.KerasTensor):
                 function(inputs, *args, **kwargs)  # raises where it must
-                given = signature.bind(inputs, *args, **kwargs)
-                return _node(name, given).symbolic_call(inputs)
+                return _node(name, signature.bind(inputs, *args, **kwargs))
             return function(keras.ops.convert_to_tensor(inputs), *args, **kwargs)
 
     # TensorFlow's AutoGraph calls what has this attribute as it is: there is nothing
@@ -51,7 +52,7 @@ class StatelessPooling(keras.Operation):
 
     Args:
         function: name of the function.
-        arguments: its arguments other than the tensor, as JSON has them.
+        arguments: its arguments other than tensors, as JSON has them.
         name: name of the node. None: that of the function, made unique.
     """
 
@@ -65,10 +66,10 @@ class StatelessPooling(keras.Operation):
         self.function = function
         self.arguments = arguments
 
-    def call(self, inputs: Any) -> Any:
-        """Applies the function to a tensor."""
+    def call(self, *tensors: Any) -> Any:
+        """Applies the function to its tensors."""
         with arguments.errors_name(self.function):
-            return _FUNCTIONS[self.function](inputs, **self.arguments)
+            return _FUNCTIONS[self.function](*tensors, **self.arguments)
 
     compute_output_spec = call  # the function itself answers a KerasTensor with specs
 
@@ -78,14 +79,16 @@ class StatelessPooling(keras.Operation):
         return {**config, "name": self.name}
 
 
-def _node(name: str, given: inspect.BoundArguments) -> StatelessPooling:
+def _node(name: str, given: inspect.BoundArguments) -> Any:
+    """What a new node of a functional model gives."""
     given.apply_defaults()
     values = dict(given.arguments)
-    del values["inputs"]
+    tensors = [values.pop(tensor) for tensor in _TENSORS if tensor in values]
     values["data_format"] = arguments.data_format_name(values["data_format"])
     if "seed" in values:  # a node that would draw has been refused
         values.update(seed=None, training=False)
-    return StatelessPooling(name, {key: _plain(values[key]) for key in values})
+    node = StatelessPooling(name, {key: _plain(values[key]) for key in values})
+    return node.symbolic_call(*tensors)
 
 
 def _plain(value: Any) -> Any:

@@ -55,6 +55,19 @@ def tap_indices(**arguments):
     )
 
 
+INDICES = np.arange(4, dtype="int32").reshape(Y.shape)
+
+
+def unpool(**arguments):
+    given = {"y": Y, "indices": INDICES, "size": [4, 4], "window": [1, 1]}
+    return op("max_unpool")(**{**given, **arguments})
+
+
+def unpool_grad(**arguments):
+    given = {"dx": X, "indices": INDICES, "window": [1, 1]}
+    return op("max_unpool_grad")(**{**given, **arguments})
+
+
 def draw(size, count, rows):
     return op("fractional_regions")(seed=[1, 2], draw=[size, count, rows])
 
@@ -111,9 +124,10 @@ def test_the_gradient_of_an_expectation_is_said_to_be_composed(run):
         lambda: pool(geometry="adaptive", window=[HUGE, HUGE], Tap=tf.int32),
         lambda: pool_grad(size=[HUGE, HUGE]),
         lambda: blend(geometry="adaptive", window=[HUGE, HUGE]),
+        lambda: unpool(size=[HUGE, HUGE]),
         lambda: draw(HUGE, HUGE, HUGE),
     ],
-    ids=["adaptive maxima", "gradient", "adaptive averages", "draw"],
+    ids=["adaptive maxima", "gradient", "adaptive averages", "unpooling", "draw"],
 )
 def test_what_no_memory_holds_is_refused_before_it_is_compiled(run, call):
     assert_refused(run, call)
@@ -140,6 +154,57 @@ def test_a_tap_in_the_padding_is_an_error(run, call):
     taps[0, 0, 0, 0] = 0
     message = "a tap lies outside its window: taps hold 0 at flat index 0"
     assert_refused(run, lambda: call(taps=taps, **arguments), message)
+
+
+@everywhere
+@pytest.mark.parametrize("call", [unpool, unpool_grad])
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize("index", [16, -1, 2**31 - 1, -(2**31), 2**63 - 1, -(2**63)])
+def test_an_index_outside_the_plane_is_an_error(run, call, dtype, index):
+    if not np.iinfo(dtype).min <= index <= np.iinfo(dtype).max:
+        dtype = "int64"
+    indices = INDICES.astype(dtype)
+    indices[0, 1, 0, 0] = index
+    message = f"indices hold {index} at (1, 0) of image 0, channel 0, the plane (4, 4)"
+    assert_refused(run, lambda: call(indices=indices), message, "16 elements")
+
+
+# Not inside XLA, which computes nothing where there is nothing to compute.
+@pytest.mark.parametrize("run", [eager, in_graph], ids=lambda run: run.__name__)
+def test_an_index_of_an_empty_plane_is_an_error(run):
+    assert_refused(run, lambda: unpool(size=[0, 4]), "indices hold 0 at (0, 0)")
+
+
+@everywhere
+@pytest.mark.parametrize(
+    ("size", "part"),
+    [
+        ([-1, 4], "size"),
+        ([4, -(2**63)], str(-(2**63))),
+        ([4], "size"),
+        ([4, 4, 4], "size"),
+        ([], "size"),
+    ],
+)
+def test_a_forged_size_of_a_plane_is_refused(run, size, part):
+    size = np.array(size, "int64")
+    assert_refused(run, lambda: unpool(size=size), part)
+
+
+@everywhere
+@pytest.mark.parametrize("call", [unpool, unpool_grad])
+@pytest.mark.parametrize("window", [[], [1], [1, 1, 1], [1] * 4])
+def test_another_number_of_axes_is_refused(run, call, window):
+    assert_refused(run, lambda: call(window=window))
+
+
+@everywhere
+def test_indices_and_values_of_different_shapes_are_refused(run):
+    for name, shape in (("y", (2, 2, 2, 1)), ("y", (1, 2, 2, 3)), ("y", (2, 2, 1))):
+        call = lambda name=name, shape=shape: unpool(**{name: np.ones(shape)})  # noqa: E731
+        assert_refused(run, call, "Received shape")
+    other = np.zeros((1, 4, 4, 2), "float32")
+    assert_refused(run, lambda: unpool_grad(dx=other), "indices must have the shape")
 
 
 @everywhere

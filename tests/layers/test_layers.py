@@ -47,9 +47,17 @@ OTHER_THAN_DEFAULT = {
 }
 
 
-def example(cls, dtype="float32"):
-    shape = SHAPES[cls.rank]
-    return np.random.default_rng(1).integers(-9, 9, shape).astype(dtype)
+def example(cls):
+    """The tensors that a layer is called with: values, for some their indices too."""
+    shape, rng = SHAPES[cls.rank], np.random.default_rng(1)
+    x = rng.integers(-9, 9, shape).astype("float32")
+    if "Unpool" not in cls.__name__:
+        return (x,)
+    return x, rng.integers(0, 4, shape, "int32")  # a plane has more than 4 elements
+
+
+def symbolic_inputs(cls):
+    return [keras.Input(x.shape[1:], dtype=x.dtype) for x in example(cls)]
 
 
 def arguments(cls):
@@ -82,11 +90,11 @@ def assert_same_outputs(one, other):
 
 
 def test_every_class_has_the_name_that_keras_gives_it_and_the_other_one():
-    assert len(CLASSES) == 52 and len(IN_KERAS) == 18
+    assert len(CLASSES) == 56 and len(IN_KERAS) == 18
     for cls in RANKED:
         name = cls.__name__
-        short = name.replace("Pooling", "Pool").replace("Average", "Avg")
-        long = short.replace("Pool", "Pooling").replace("Avg", "Average")
+        short = name.replace("ooling", "ool").replace("Average", "Avg")
+        long = short.replace("ool", "ooling").replace("Avg", "Average")
         assert getattr(kp, short) is getattr(kp, long) is cls
         assert name == (long if hasattr(keras.layers, long) else short)
     others = {cls.__name__ for cls in FAMILIES}
@@ -150,7 +158,7 @@ def test_config_round_trip(cls, make):
     revived = keras.layers.deserialize(keras.layers.serialize(layer))
     assert type(revived) is cls
     assert revived.get_config() == config
-    assert_same_outputs(revived(example(cls)), layer(example(cls)))
+    assert_same_outputs(revived(*example(cls)), layer(*example(cls)))
 
 
 def function_of(cls):
@@ -165,10 +173,11 @@ def test_a_layer_gives_what_its_function_gives(cls, make):
     if "inference" in config:
         config["inference"] = "central"  # a function draws only if it gets a seed
     layer = cls.from_config(config)
-    x = keras.ops.cast(example(cls), layer.compute_dtype)
+    x, *others = example(cls)
+    x = keras.ops.cast(x, layer.compute_dtype)
     names = arguments(function_of(cls)).keys() & config.keys() - {"seed"}
-    y = function_of(cls)(x, **{name: config[name] for name in names})
-    assert_same_outputs(layer(x), y)
+    y = function_of(cls)(x, *others, **{name: config[name] for name in names})
+    assert_same_outputs(layer(x, *others), y)
 
 
 @by_class_in_keras
@@ -185,12 +194,12 @@ def test_a_keras_config_is_accepted(cls):
 
 @by_class
 def test_keras_file_round_trip(cls, tmp_path):
-    inputs = keras.Input(SHAPES[cls.rank][1:])
-    model = keras.Model(inputs, with_every_argument(cls)(inputs))
+    inputs = symbolic_inputs(cls)
+    model = keras.Model(inputs, with_every_argument(cls)(*inputs))
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert loaded.layers[-1].get_config() == model.layers[-1].get_config()
-    x = example(cls)
+    x = list(example(cls))
     assert_same_outputs(loaded(x), model(x))
 
 
@@ -198,11 +207,12 @@ def test_keras_file_round_trip(cls, tmp_path):
 @pytest.mark.parametrize("make", [with_few_arguments, with_every_argument])
 def test_symbolic_shape_is_the_eager_shape(cls, make):
     layer = make(cls)
-    x = example(cls)
-    eager = [y.shape for y in numpy(layer(x))]
-    for unknown in [(), *((axis,) for axis in range(x.ndim)), tuple(range(x.ndim))]:
-        shape = tuple(None if a in unknown else n for a, n in enumerate(x.shape))
-        outputs = layer(keras.KerasTensor(shape))
+    given = example(cls)
+    eager = [y.shape for y in numpy(layer(*given))]
+    sizes = dict(enumerate(given[0].shape))
+    for unknown in [(), *((axis,) for axis in sizes), tuple(sizes)]:
+        shape = tuple(None if a in unknown else n for a, n in sizes.items())
+        outputs = layer(*(keras.KerasTensor(shape, dtype=x.dtype) for x in given))
         symbolic = [tuple(y.shape) for y in keras.tree.flatten(outputs)]
         computed = layer.compute_output_shape(shape)
         assert computed == (tuple(symbolic) if len(symbolic) > 1 else symbolic[0])
@@ -220,9 +230,10 @@ def test_dtype_policy(cls, policy):
     layer = with_few_arguments(cls, dtype=policy)
     x = example(cls)
     expected = layer.compute_dtype
-    assert keras.backend.standardize_dtype(layer(x).dtype) == expected
-    assert layer(keras.KerasTensor(x.shape)).dtype == expected
-    assert layer.compute_output_spec(keras.KerasTensor(x.shape)).dtype == expected
+    assert keras.backend.standardize_dtype(layer(*x).dtype) == expected
+    symbolic = [keras.KerasTensor(given.shape, dtype=given.dtype) for given in x]
+    assert layer(*symbolic).dtype == expected
+    assert layer.compute_output_spec(*symbolic).dtype == expected
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "bool"])
@@ -262,12 +273,12 @@ def test_layer_is_built_and_says_whether_it_takes_a_mask(cls):
 
 @pytest.mark.parametrize("cls", FAMILIES)
 def test_a_layer_compiles(cls):
-    layer, x = with_few_arguments(cls), keras.ops.convert_to_tensor(example(cls))
-    compiled = tf.function(layer, jit_compile=True)(x)
+    layer, x = with_few_arguments(cls), [tf.constant(given) for given in example(cls)]
+    compiled = tf.function(layer, jit_compile=True)(*x)
     # XLA may sum the taps of a window, at most all 30 of a plane, in another order.
     rounding = 2 * 30 * np.finfo("float32").eps
-    largest = np.abs(example(cls)).max()
-    for one, other in zip(numpy(compiled), numpy(layer(x)), strict=True):
+    largest = np.abs(example(cls)[0]).max()
+    for one, other in zip(numpy(compiled), numpy(layer(*x)), strict=True):
         np.testing.assert_allclose(one, other, rtol=rounding, atol=rounding * largest)
 
 

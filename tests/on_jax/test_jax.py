@@ -15,6 +15,14 @@ from processes import run_python
 import keras_pooling as kp
 
 SEED = (1, 2)
+
+
+def sparse_max(x):
+    """Each maximum of overlapping windows where it was, zeros elsewhere."""
+    y, indices = kp.ops.max_pool(x, 3, 2, "same", return_indices=True)
+    return kp.ops.max_unpool(y, indices, output_size=x.shape[1:-1])
+
+
 FUNCTIONS = {
     "max": lambda x: kp.ops.max_pool(x, 3, 2, "same"),
     "max of regions per sample": lambda x: kp.ops.fractional_max_pool(
@@ -25,6 +33,7 @@ FUNCTIONS = {
     ),
     "adaptive max": lambda x: kp.ops.adaptive_max_pool(x, (4, None)),
     "global max": kp.ops.global_max_pool,
+    "sparse max": sparse_max,
     "average": lambda x: kp.ops.avg_pool(x, 3, 2, "same"),
     "average of regions": lambda x: kp.ops.fractional_avg_pool(x, 1.4, seed=SEED),
     "adaptive average": lambda x: kp.ops.adaptive_avg_pool(x, (4, None)),
@@ -120,7 +129,9 @@ def test_forward_mode_is_the_transpose_of_reverse_mode(pool):
     assert_close((dy * weights).sum(), (back * dx).sum(), 2 * X.size)
 
 
-@pytest.mark.parametrize("name", ["max", "average", "average of regions", "Lp"])
+@pytest.mark.parametrize(
+    "name", ["max", "sparse max", "average", "average of regions", "Lp"]
+)
 def test_derivatives_of_second_order(name):
     # The step is far below the distance of two values; what remains is its curvature.
     check_grads(FUNCTIONS[name], (X,), 2, modes=["fwd", "rev"], rtol=0.02, atol=0.02)
@@ -161,7 +172,7 @@ def test_large_arrays_on_several_threads():
 
 
 @pytest.mark.parametrize("batch", ["4", "b"])
-@pytest.mark.parametrize("name", ["max", "average", "Lp", "expectation"])
+@pytest.mark.parametrize("name", ["max", "sparse max", "average", "Lp", "expectation"])
 def test_export(name, batch):
     pool = FUNCTIONS[name]
     shape = jax.export.symbolic_shape(f"{batch}, 9, 9, 3")
@@ -182,6 +193,35 @@ def test_a_program_for_another_device_is_refused_with_the_remedy():
         jax.export.export(jax.jit(lambda x: kp.ops.max_pool(x, 2)), platforms=["cuda"])(
             X
         )
+
+
+def test_vmap_over_values_or_indices_alone():
+    y, indices = kp.ops.max_pool(X, 3, 2, return_indices=True)
+    several = jnp.stack([indices, indices[:, ::-1]]), jnp.stack([y, 2 * y])
+    for axes, (a, b) in (
+        ((0, None), (several[1], indices)),
+        ((None, 0), (y, several[0])),
+    ):
+        unpool = lambda y, i: kp.ops.max_unpool(y, i, output_size=9)  # noqa: E731
+        pairs = [
+            unpool(
+                *(
+                    t[n] if axis == 0 else t
+                    for t, axis in zip((a, b), axes, strict=True)
+                )
+            )
+            for n in range(2)
+        ]
+        np.testing.assert_array_equal(jax.vmap(unpool, axes)(a, b), jnp.stack(pairs))
+
+
+def test_a_bad_index_is_an_error_inside_a_program_and_the_next_call_works():
+    unpool = jax.jit(lambda y, indices: kp.ops.max_unpool(y, indices))
+    y, indices = jnp.ones((1, 2, 1)), jnp.array([[[1], [4]]])
+    for function in (unpool, jax.grad(lambda y, i: unpool(y, i).sum())):
+        with pytest.raises(Exception, match=r"indices hold 4 at \(1,\)"):
+            jax.block_until_ready(function(y, indices))
+    assert unpool(y, indices - 1).shape == (1, 4, 1)
 
 
 def test_bad_regions_are_an_error_and_the_next_call_works():

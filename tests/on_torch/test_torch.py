@@ -20,6 +20,14 @@ from keras_pooling import _library
 from keras_pooling.implementations import torch as host
 
 SEED = (1, 2)
+
+
+def sparse_max(x):
+    """Each maximum of overlapping windows where it was, zeros elsewhere."""
+    y, indices = kp.ops.max_pool(x, 3, 2, "same", return_indices=True)
+    return kp.ops.max_unpool(y, indices, output_size=x.shape[1:-1])
+
+
 FUNCTIONS = {
     "max": lambda x: kp.ops.max_pool(x, 3, 2, "same"),
     "max of regions per sample": lambda x: kp.ops.fractional_max_pool(
@@ -30,6 +38,7 @@ FUNCTIONS = {
     ),
     "adaptive max": lambda x: kp.ops.adaptive_max_pool(x, (4, None)),
     "global max": kp.ops.global_max_pool,
+    "sparse max": sparse_max,
     "average": lambda x: kp.ops.avg_pool(x, 3, 2, "same"),
     "average of regions": lambda x: kp.ops.fractional_avg_pool(x, 1.4, seed=SEED),
     "adaptive average": lambda x: kp.ops.adaptive_avg_pool(x, (4, None)),
@@ -99,10 +108,12 @@ def test_every_operator_keeps_the_rules_of_operators(call, shape, in_memory):
     first, ops = shape[1] == 3, torch.ops.keras_pooling
     x, dy = values(*shape), values(*(4 if size == 9 else size for size in shape))
     taps = torch.zeros_like(dy, dtype=torch.uint8)
+    indices = torch.randint(81, dy.shape, dtype=torch.int32)
     if in_memory == "the other way":
         move = (1, -1) if first else (-1, 1)
-        x, dy, taps = (
-            t.movedim(*move).contiguous().movedim(*move[::-1]) for t in (x, dy, taps)
+        x, dy, taps, indices = (
+            t.movedim(*move).contiguous().movedim(*move[::-1])
+            for t in (x, dy, taps, indices)
         )
     x_given, dy_given = x.requires_grad_(), dy.requires_grad_()
     sizes, of_x = [4, 4], [9, 9]
@@ -112,6 +123,8 @@ def test_every_operator_keeps_the_rules_of_operators(call, shape, in_memory):
             ops.selecting_pool_grad: (dy_given, taps, None, call, of_x, first),
             ops.selecting_pool_pick: (x_given, taps, None, call),
             ops.tap_indices: (taps, None, call, of_x, False),
+            ops.max_unpool: (dy_given, indices, call, of_x),
+            ops.max_unpool_grad: (x_given, indices, call),
         }
         values_of = (x.detach(), None, None, call, sizes)
         samples[ops.selecting_pool_values] = values_of
@@ -137,7 +150,7 @@ def test_channels_that_lie_first_in_memory_give_the_same_bits(pool):
     assert torch.equal(gradient(pool, other), gradient(pool, X))
 
 
-@pytest.mark.parametrize("name", ["max", "average", "Lp", "global max"])
+@pytest.mark.parametrize("name", ["max", "sparse max", "average", "Lp", "global max"])
 def test_channels_that_lie_first_in_memory_are_not_copied(name):
     pool, x = FUNCTIONS[name], as_channels_first(values(2, 12, 12, 16))
     y, dx = pool(x), gradient(pool, x)
@@ -200,7 +213,7 @@ def test_the_default_compiler_makes_a_training_step_of_convolution_and_pools():
     torch.testing.assert_close(*gradients)
 
 
-@pytest.mark.parametrize("name", ["max", "average", "Lp", "expectation"])
+@pytest.mark.parametrize("name", ["max", "sparse max", "average", "Lp", "expectation"])
 def test_export_with_any_batch(name):
     class Model(torch.nn.Module):
         def forward(self, x):
@@ -340,6 +353,66 @@ def test_taps_outside_their_windows_are_an_error():
     grad = torch.ops.keras_pooling.selecting_pool_grad
     with pytest.raises(ValueError, match="tap"):
         grad(dy, taps, None, MAX, [9, 9], False)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("in_memory", ["contiguous", "channels last"])
+def test_unpooling_agrees_with_pytorch_where_no_index_comes_twice(rank, in_memory):
+    theirs = getattr(torch.nn.functional, f"max_pool{rank}d")
+    back = getattr(torch.nn.functional, f"max_unpool{rank}d")
+    for window, stride, pad in ((2, 2, 0), (3, 3, 0), (3, 4, 0), (4, 4, 1)):
+        arguments = window, stride, pad
+        least = [(count - 1) * stride - 2 * pad + window for count in (4, 3, 5)[:rank]]
+        larger = [size + 1 for size in least]
+        for sizes, output_size in ((least, None), (larger, larger)):
+            x = values(2, 3, *sizes)
+            if in_memory == "channels last":
+                x = x.movedim(1, -1).contiguous().movedim(-1, 1)
+            y, indices = theirs(x, *arguments, return_indices=True)
+            assert all(len(i.unique()) == i.numel() for i in indices.flatten(0, 1))
+            one, other = (y.clone().requires_grad_() for _ in range(2))
+            exact = back(one, indices, *arguments, output_size=output_size)
+            unpooled = kp.ops.max_unpool(
+                *(other, indices, *arguments, "channels_first"), output_size=output_size
+            )
+            assert torch.equal(unpooled, exact)
+            dx = torch.cos(exact.detach())
+            (expected,) = torch.autograd.grad(exact, one, dx)
+            assert torch.equal(torch.autograd.grad(unpooled, other, dx)[0], expected)
+
+
+def test_values_and_indices_may_lie_differently_in_memory():
+    y, indices = kp.ops.max_pool(X, 3, 2, return_indices=True)
+    exact = kp.ops.max_unpool(y, indices, output_size=(9, 9))
+    for a in (y, as_channels_first(y), y[:, ::1].clone()):
+        for b in (indices, as_channels_first(indices), indices.long()):
+            assert torch.equal(kp.ops.max_unpool(a, b, output_size=(9, 9)), exact)
+
+
+def test_forged_indices_are_an_error_and_the_next_call_works():
+    y, indices = torch.ones(2, 4, 4, 3), torch.zeros(2, 4, 4, 3, dtype=torch.int64)
+    indices[1, 3, 2, 1] = 81
+    ops, call = torch.ops.keras_pooling, "window=1,1,;channels_first=0"
+    message = r"indices hold 81 at \(3, 2\) of image 1, channel 1"
+    with pytest.raises(ValueError, match=message):
+        ops.max_unpool(y, indices, call, [9, 9])
+    with pytest.raises(ValueError, match=message):
+        ops.max_unpool_grad(X, indices, call)
+    forged = {
+        "fewer indices": (y, indices[:1], call, [9, 9]),
+        "floats": (y, y, call, [9, 9]),
+        "no window": (y, indices, "channels_first=0", [9, 9]),
+        "another rank": (y, indices, "window=1,;channels_first=0", [9]),
+        "too many sizes": (y, indices, call, [9, 9, 9]),
+        "negative sizes": (y, indices, call, [-9, 9]),
+        "sizes beyond all memory": (y, indices, call, [2**31, 2**31]),
+    }
+    for why, arguments in forged.items():
+        with pytest.raises((ValueError, RuntimeError, IndexError)):
+            ops.max_unpool(*arguments)
+            pytest.fail(why)
+    indices[1, 3, 2, 1] = 80
+    assert ops.max_unpool(y, indices, call, [9, 9]).shape == (2, 9, 9, 3)
 
 
 def test_a_seed_of_any_strides():

@@ -9,9 +9,12 @@
 // - BlendingPoolGrad (dy, size, saved, parameter → dx).
 // - BlendingPoolParameterGrad (x, parameter → derivatives of y by it).
 // - TapIndices (taps, size → indices): flat, in the image's plane.
+// - MaxUnpool (y, indices, size → x): values back at such indices, zeros elsewhere.
+// - MaxUnpoolGrad (dx, indices → dy).
 // - FractionalRegions (seed, (size, count, rows) → edges): of one axis.
 //
-// `size` holds the input's spatial sizes; batch and channels are dy's. `saved` is empty
+// `size` holds the input's spatial sizes; batch and channels are dy's, or y's. Of the
+// ops that know no windows, `window` says how many spatial axes. `saved` is empty
 // for avg, else x and y. `parameter` is empty but for gem, which learns p. `regions` is
 // empty unless the geometry is: then it holds the edges of each axis.
 #include "hosts/tensorflow/node_op.h"
@@ -184,6 +187,27 @@ REGISTER_OP("KerasPooling>TapIndices")
     .Attr(ReductionAttribute("kSelects"))
 #include "kernels/spec/attributes.inc"  // NOLINT(build/include)
     .KP_SHAPES("TapIndices", 1);
+
+REGISTER_OP("KerasPooling>MaxUnpool")
+    .Input("y: T")
+    .Input("indices: Index")
+    .Input("size: int64")
+    .Output("x: T")
+    .Attr("T: {half, bfloat16, float, double, int8, uint8, int16, int32, int64}")
+    .Attr("Index: {int32, int64}")
+    .Attr("window: list(int)")
+    .Attr("channels_first: bool = false")
+    .KP_SHAPES("MaxUnpool", 2);
+
+REGISTER_OP("KerasPooling>MaxUnpoolGrad")
+    .Input("dx: T")
+    .Input("indices: Index")
+    .Output("dy: T")
+    .Attr("T: {half, bfloat16, float, double}")
+    .Attr("Index: {int32, int64}")
+    .Attr("window: list(int)")
+    .Attr("channels_first: bool = false")
+    .KP_SHAPES("MaxUnpoolGrad", -1);
 
 REGISTER_OP("KerasPooling>FractionalRegions")
     .Input("seed: int64")

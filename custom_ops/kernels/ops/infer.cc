@@ -10,14 +10,6 @@
 namespace keras_pooling {
 namespace {
 
-const char* NameOf(Role role) {
-  constexpr const char* kNames[] = {
-      "x",       "dx",   "y",    "dy",        "taps",
-      "indices", "size", "seed", "parameter", "gradient of the parameter",
-      "regions", "draw", "edges"};
-  return kNames[static_cast<int>(role)];
-}
-
 bool IsAtInputs(Role role) { return role == Role::kX || role == Role::kDx; }
 bool IsAtOutputs(Role role) {
   return role == Role::kY || role == Role::kDy || role == Role::kTaps ||
@@ -94,17 +86,61 @@ std::string ReadSize(const Array& array, int64_t least, Shape* sizes) {
 }
 
 // Tensors that no memory holds are refused before anyone plans for them.
-std::string CheckBytes(const char* name, const Shape& shape) {
+std::string CheckBytes(const Shape& shape) {
   int64_t bytes = 8;  // of the largest element
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return "";
   for (const int64_t size : shape) {
     if (size == kUnknown || Multiply(bytes, size, &bytes)) continue;
-    return std::string(name) + " of shape " + ListText(shape) + " exceeds 2^63 bytes";
+    return "a tensor of shape " + ListText(shape) + " exceeds 2^63 bytes";
+  }
+  return "";
+}
+
+std::string CheckRank(Role role, const Array& array, size_t rank) {
+  if (!array.has_shape || array.shape.size() == rank) return "";
+  return std::string("expected ") + NameOf(role) + " of rank " + std::to_string(rank) +
+         Received(array);
+}
+
+// Every tensor over positions agrees with the others: makes `positions` and `windows`,
+// the shapes over input and output positions, of what all of them tell, and of these
+// the shapes of the outputs.
+std::string MergeShapes(const BoundOp& op, const std::vector<Role>& roles,
+                        const std::vector<Array>& inputs, Shape* positions,
+                        Shape* windows, OpShapes* shapes) {
+  for (size_t i = 0; i < roles.size(); ++i) {
+    if (!IsAtInputs(roles[i]) && !IsAtOutputs(roles[i])) continue;
+    Shape* const wanted = IsAtInputs(roles[i]) ? positions : windows;
+    const Shape before = *wanted;
+    if (!Merge(inputs[i], wanted)) {
+      return NameOf(roles[i]) + (" must have the shape " + ListText(before)) +
+             Received(inputs[i]);
+    }
+    for (const size_t axis : {size_t{0}, op.spec.ChannelAxis()}) {
+      (IsAtInputs(roles[i]) ? *windows : *positions)[axis] = (*wanted)[axis];
+    }
+  }
+  shapes->batch = (*positions)[0];
+  shapes->channels = (*positions)[op.spec.ChannelAxis()];
+  for (const Shape* shape : {positions, windows}) {
+    const std::string error = CheckBytes(*shape);
+    if (!error.empty()) return error;
+  }
+  for (const Role role : op.op->outputs) {
+    shapes->outputs.push_back(IsAtInputs(role) ? *positions : *windows);
   }
   return "";
 }
 
 }  // namespace
+
+const char* NameOf(Role role) {
+  constexpr const char* kNames[] = {
+      "x",       "dx",   "y",    "dy",        "taps",
+      "indices", "size", "seed", "parameter", "gradient of the parameter",
+      "regions", "draw", "edges"};
+  return kNames[static_cast<int>(role)];
+}
 
 std::vector<int64_t> IntegersOf(const Array& array) {
   int64_t count = 1;
@@ -144,10 +180,8 @@ std::string InferPool(const BoundOp& op, const std::vector<Array>& inputs,
 
   // The first input tells batch and channels; the sizes too, where none are given.
   const auto full_rank = static_cast<size_t>(rank) + 2;
-  if (main.has_shape && main.shape.size() != full_rank) {
-    return std::string("expected ") + NameOf(roles[0]) + " of rank " +
-           std::to_string(full_rank) + Received(main);
-  }
+  const std::string misfit = CheckRank(roles[0], main, full_rank);
+  if (!misfit.empty()) return misfit;
   const Shape unknown(full_rank, kUnknown);
   const Shape& given = main.has_shape ? main.shape : unknown;
   if (!has_size) {
@@ -186,30 +220,31 @@ std::string InferPool(const BoundOp& op, const std::vector<Array>& inputs,
     return "parameter must hold one number, or one per channel" + Received(inputs[i]);
   }
 
-  // Every tensor over positions agrees, and has the type it must have.
+  return MergeShapes(op, roles, inputs, &positions, &windows, shapes);
+}
+
+std::string InferUnpool(const BoundOp& op, const std::vector<Array>& inputs,
+                        OpShapes* shapes) {
+  const std::vector<Role> roles = op.InputRoles();
+  const PoolSpec& spec = shapes->spec = op.spec;
+  const auto rank = static_cast<size_t>(spec.rank());
+  shapes->sizes.assign(rank, kUnknown);
+  Shape positions(rank + 2, kUnknown);
+  Shape windows = positions;
   for (size_t i = 0; i < roles.size(); ++i) {
-    if (!IsAtInputs(roles[i]) && !IsAtOutputs(roles[i])) continue;
-    Shape* const wanted = IsAtInputs(roles[i]) ? &positions : &windows;
-    const Shape before = *wanted;
-    if (!Merge(inputs[i], wanted)) {
-      return NameOf(roles[i]) + (" must have the shape " + ListText(before)) +
-             Received(inputs[i]);
-    }
-    for (const size_t axis : {size_t{0}, spec.ChannelAxis()}) {
-      (IsAtInputs(roles[i]) ? windows : positions)[axis] = (*wanted)[axis];
-    }
-  }
-  shapes->batch = positions[0];
-  shapes->channels = positions[spec.ChannelAxis()];
-  for (const Shape* shape : {&positions, &windows}) {
-    const std::string error =
-        CheckBytes(shape == &positions ? "the input" : "the output", *shape);
+    const int64_t least = inputs[0].data == nullptr ? kUnknown : 0;
+    const std::string error = roles[i] == Role::kSize
+                                  ? ReadSize(inputs[i], least, &shapes->sizes)
+                                  : CheckRank(roles[i], inputs[i], rank + 2);
     if (!error.empty()) return error;
   }
-  for (const Role role : op.op->outputs) {
-    shapes->outputs.push_back(IsAtInputs(role) ? positions : windows);
-  }
-  return "";
+  const auto first = positions.begin() + static_cast<int64_t>(spec.SpatialAxis(0));
+  std::copy(shapes->sizes.begin(), shapes->sizes.end(), first);
+  const std::string error =
+      MergeShapes(op, roles, inputs, &positions, &windows, shapes);
+  // Without a tensor of sizes, a gradient's input tells them.
+  shapes->sizes.assign(first, first + static_cast<int64_t>(rank));
+  return error;
 }
 
 std::string InferEdges(const BoundOp& op, const std::vector<Array>& inputs,
@@ -234,7 +269,7 @@ std::string InferEdges(const BoundOp& op, const std::vector<Array>& inputs,
     edges = {values[2], values[1] + 1};
   }
   shapes->outputs.push_back(edges);
-  return CheckBytes("the edges", edges);
+  return CheckBytes(edges);
 }
 
 }  // namespace keras_pooling

@@ -9,10 +9,15 @@
 
 namespace keras_pooling {
 
-// Of ops with windows, and of the one that draws regions. Each returns what is wrong,
-// or "".
+// As messages call a tensor.
+const char* NameOf(Role role);
+
+// Of ops with windows, of those that know planes alone, and of the one that draws
+// regions. Each returns what is wrong, or "".
 std::string InferPool(const BoundOp& op, const std::vector<Array>& inputs,
                       OpShapes* shapes);
+std::string InferUnpool(const BoundOp& op, const std::vector<Array>& inputs,
+                        OpShapes* shapes);
 std::string InferEdges(const BoundOp& op, const std::vector<Array>& inputs,
                        OpShapes* shapes);
 

@@ -37,9 +37,13 @@ std::string ReductionsFor(Serves serves) {
   return names;
 }
 
-// Whether an op is for the reduction that the attributes name.
-std::string CheckReduction(const Op& op, Reduction reduction) {
-  const ReductionInfo& info = InfoOf(reduction);
+// --- Attributes, of ops with windows, of those that know planes alone, and of the one
+// that draws regions.
+
+std::string ParsePool(const Op& op, const SpecAttributes& attributes, PoolSpec* spec) {
+  const std::string error = ParseSpec(attributes, spec);
+  if (!error.empty()) return error;
+  const ReductionInfo& info = InfoOf(spec->reduction);
   if (!IsFor(op.serves, info)) {
     return "reduction must be one of " + ReductionsFor(op.serves) +
            ". Received reduction=\"" + info.name + "\"";
@@ -48,6 +52,20 @@ std::string CheckReduction(const Op& op, Reduction reduction) {
     return std::string("reduction=\"") + info.name +
            "\" has no gradient op: its gradient is composed of other ops";
   }
+  return "";
+}
+
+std::string ParsePlane(const Op&, const SpecAttributes& attributes, PoolSpec* spec) {
+  return ParseLayout(attributes, spec);
+}
+
+std::string ParseDraw(const Op&, const SpecAttributes& attributes, PoolSpec* spec) {
+  if (attributes.axis < 0 || attributes.axis >= kMaxRank) {
+    return "axis must lie between 0 and 2. Received axis=" +
+           std::to_string(attributes.axis);
+  }
+  spec->axis = attributes.axis;
+  spec->pseudo_random = attributes.pseudo_random;
   return "";
 }
 
@@ -86,8 +104,8 @@ std::string CheckTypes(const BoundOp& op, const std::vector<Role>& roles,
       case Role::kIndices:
       case Role::kEdges:
         if (type != ElementType::kInt32 && type != ElementType::kInt64) {
-          return std::string("the output must be int32 or int64. Received dtype=") +
-                 NameOf(type);
+          return NameOf(roles[i]) +
+                 std::string(" must be int32 or int64. Received dtype=") + NameOf(type);
         }
         break;
       default:
@@ -158,9 +176,7 @@ std::string TryRun(const BoundOp& op, const std::vector<Array>& inputs,
     return "output " + std::to_string(i) + " has shape " + ListText(shapes.outputs[i]) +
            ". Received " + ListText(outputs[i].shape);
   }
-  const bool has_values = op.op->serves != Serves::kNoWindows;
-  error =
-      CheckTypes(op, op.op->outputs, outputs, has_values ? &inputs[0].type : nullptr);
+  error = CheckTypes(op, op.op->outputs, outputs, &inputs[0].type);
   if (!error.empty()) return error;
   for (const Array& array : outputs) AdviseHugePages(array.data, BytesOf(array));
   return op.op->run(op, shapes, inputs, outputs, Guarded(parallel));
@@ -196,6 +212,7 @@ const std::vector<Op>& AllOps() {
       {"SelectingPool",
        Serves::kSelecting,
        false,
+       &ParsePool,
        {{Role::kX}, {Role::kSeed, When::kIfDraws}, {Role::kRegions, When::kIfRegions}},
        {Role::kY, Role::kTaps},
        &InferPool,
@@ -203,6 +220,7 @@ const std::vector<Op>& AllOps() {
       {"SelectingPoolGrad",
        Serves::kSelecting,
        true,
+       &ParsePool,
        {{Role::kDy}, {Role::kTaps}, {Role::kSize}, {Role::kRegions, When::kIfRegions}},
        {Role::kDx},
        &InferPool,
@@ -211,6 +229,7 @@ const std::vector<Op>& AllOps() {
       {"SelectingPoolPick",
        Serves::kSelecting,
        true,
+       &ParsePool,
        {{Role::kX}, {Role::kTaps}, {Role::kRegions, When::kIfRegions}},
        {Role::kY},
        &InferPool,
@@ -219,6 +238,7 @@ const std::vector<Op>& AllOps() {
       {"BlendingPool",
        Serves::kBlending,
        false,
+       &ParsePool,
        {{Role::kX},
         {Role::kParameter, When::kIfLearns},
         {Role::kRegions, When::kIfRegions}},
@@ -228,6 +248,7 @@ const std::vector<Op>& AllOps() {
       {"BlendingPoolGrad",
        Serves::kBlending,
        true,
+       &ParsePool,
        {{Role::kDy},
         {Role::kSize},
         {Role::kX, When::kIfSaves},
@@ -241,6 +262,7 @@ const std::vector<Op>& AllOps() {
       {"BlendingPoolParameterGrad",
        Serves::kLearning,
        true,
+       &ParsePool,
        {{Role::kX},
         {Role::kParameter, When::kIfLearns},
         {Role::kRegions, When::kIfRegions}},
@@ -251,14 +273,33 @@ const std::vector<Op>& AllOps() {
       {"TapIndices",
        Serves::kAny,
        false,
+       &ParsePool,
        {{Role::kTaps}, {Role::kSize}, {Role::kRegions, When::kIfRegions}},
        {Role::kIndices},
        &InferPool,
        &RunTapIndices},
+      // Values at such indices in a plane of zeros, and the gradient of that.
+      {"MaxUnpool",
+       Serves::kNoWindows,
+       false,
+       &ParsePlane,
+       {{Role::kY}, {Role::kIndices}, {Role::kSize}},
+       {Role::kX},
+       &InferUnpool,
+       &RunUnpool},
+      {"MaxUnpoolGrad",
+       Serves::kNoWindows,
+       true,
+       &ParsePlane,
+       {{Role::kDx}, {Role::kIndices}},
+       {Role::kDy},
+       &InferUnpool,
+       &RunUnpoolGradient},
       // The edges of one axis's regions, drawn.
       {"FractionalRegions",
        Serves::kNoWindows,
        false,
+       &ParseDraw,
        {{Role::kSeed}, {Role::kDraw}},
        {Role::kEdges},
        &InferEdges,
@@ -292,19 +333,8 @@ Status BindOp(std::string_view name, const SpecAttributes& attributes, BoundOp* 
     return {Code::kInvalidArgument, "keras_pooling: unknown op \"" + bare + "\""};
   }
   op->op = &*found;
-  return Protect(found->name, [&]() -> std::string {
-    if (found->serves == Serves::kNoWindows) {
-      if (attributes.axis < 0 || attributes.axis >= kMaxRank) {
-        return "axis must lie between 0 and 2. Received axis=" +
-               std::to_string(attributes.axis);
-      }
-      op->spec.axis = attributes.axis;
-      op->spec.pseudo_random = attributes.pseudo_random;
-      return "";
-    }
-    const std::string error = ParseSpec(attributes, &op->spec);
-    return error.empty() ? CheckReduction(*found, op->spec.reduction) : error;
-  });
+  return Protect(found->name,
+                 [&] { return found->parse(*found, attributes, &op->spec); });
 }
 
 Status InferShapes(const BoundOp& op, const std::vector<Array>& inputs,

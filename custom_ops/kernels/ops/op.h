@@ -51,7 +51,7 @@ enum class Serves {
   kBlending,
   kLearning,  // blends with a parameter
   kAny,
-  kNoWindows,
+  kNoWindows,  // nor a reduction
 };
 
 struct BoundOp;
@@ -61,6 +61,8 @@ struct Op {
   const char* name;
   Serves serves;
   bool is_gradient;
+  // Attributes to spec, as far as the op has a use for them.
+  std::string (*parse)(const Op& op, const SpecAttributes& attributes, PoolSpec* spec);
   std::vector<Input> inputs;
   std::vector<Role> outputs;  // the last may be left out where nobody reads it
   std::string (*infer)(const BoundOp& op, const std::vector<Array>& inputs,

@@ -6,6 +6,7 @@
 #include "kernels/execution/call.h"
 #include "kernels/ops/infer.h"
 #include "kernels/ops/taps.h"
+#include "kernels/ops/unpool.h"
 #include "kernels/spec/region_draw.h"
 
 namespace keras_pooling {
@@ -147,6 +148,19 @@ std::string RunTapIndices(const BoundOp& op, const OpShapes& shapes,
   if (error.empty()) error = CheckMostTaps(plans, type);
   if (!error.empty()) return error;
   return TapIndices(plans, type, inputs[0].data, outputs[0], parallel);
+}
+
+std::string RunUnpool(const BoundOp&, const OpShapes& shapes,
+                      const std::vector<Array>& inputs,
+                      const std::vector<Array>& outputs, const Parallel& parallel) {
+  return Unpool(shapes.spec, inputs[0], inputs[1], outputs[0], parallel);
+}
+
+std::string RunUnpoolGradient(const BoundOp&, const OpShapes& shapes,
+                              const std::vector<Array>& inputs,
+                              const std::vector<Array>& outputs,
+                              const Parallel& parallel) {
+  return UnpoolGradient(shapes.spec, inputs[0], inputs[1], outputs[0], parallel);
 }
 
 std::string RunDraw(const BoundOp& op, const OpShapes&,

@@ -19,6 +19,8 @@ KP_RUN(RunBackward)
 KP_RUN(RunGatherTaps)
 KP_RUN(RunParameterGradient)
 KP_RUN(RunTapIndices)
+KP_RUN(RunUnpool)
+KP_RUN(RunUnpoolGradient)
 KP_RUN(RunDraw)
 #undef KP_RUN
 

@@ -27,6 +27,17 @@ const ReductionInfo& InfoOf(Reduction reduction) {
   return AllReductions()[static_cast<size_t>(reduction)];
 }
 
+std::string ParseLayout(const SpecAttributes& attributes, PoolSpec* spec) {
+  const size_t rank = attributes.window.size();
+  if (rank < 1 || rank > kMaxRank) {
+    return "window must have 1 to 3 entries, one per spatial axis. Received window=" +
+           ListText(attributes.window);
+  }
+  spec->axes.assign(rank, AxisSpec());
+  spec->channels_first = attributes.channels_first;
+  return "";
+}
+
 std::string ParseSpec(const SpecAttributes& attributes, PoolSpec* spec) {
   const std::vector<ReductionInfo>& reductions = AllReductions();
   size_t reduction = 0;
@@ -39,14 +50,9 @@ std::string ParseSpec(const SpecAttributes& attributes, PoolSpec* spec) {
   }
   spec->reduction = static_cast<Reduction>(reduction);
 
-  const size_t rank = attributes.window.size();
-  if (rank < 1 || rank > kMaxRank) {
-    return "window must have 1 to 3 entries, one per spatial axis. Received window=" +
-           ListText(attributes.window);
-  }
-  spec->axes.assign(rank, AxisSpec());
+  const std::string error = ParseLayout(attributes, spec);
+  if (!error.empty()) return error;
   spec->ceil_mode = attributes.ceil_mode;
-  spec->channels_first = attributes.channels_first;
   spec->count_include_pad = attributes.count_include_pad;
   spec->overlapping = attributes.overlapping;
   spec->pseudo_random = attributes.pseudo_random;

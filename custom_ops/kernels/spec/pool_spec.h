@@ -107,8 +107,11 @@ void ForEachAttribute(SpecAttributes* attributes, Visit&& visit) {
 #undef KP_INT
 }
 
-// The one place that knows how attributes map to a spec. Returns what is wrong, or "".
+// The one place that knows how attributes map to a spec: to all of it, or to how many
+// spatial axes there are and where the channels stand. Each returns what is wrong, or
+// "".
 std::string ParseSpec(const SpecAttributes& attributes, PoolSpec* spec);
+std::string ParseLayout(const SpecAttributes& attributes, PoolSpec* spec);
 
 }  // namespace keras_pooling
 

@@ -32,12 +32,14 @@ from keras_pooling.implementations.portable.spans import (
     spans_of,
     spatial_axes,
 )
+from keras_pooling.implementations.portable.unpool import max_unpool
 
 __all__ = [
     "avg_pool",
     "fractional_regions",
     "lp_pool",
     "max_pool",
+    "max_unpool",
     "median_pool",
     "min_pool",
     "stochastic_pool",

@@ -251,15 +251,18 @@ def _take(x: Any, position: Any, axis: int) -> Any:
 
 def pick(taps: Any, index: Any, axis: int) -> Any:
     """The taps at `index`, which has one entry along `axis`; that axis is dropped."""
+    return take_along(taps, index, axis)[(slice(None),) * axis + (0,)]
+
+
+def take_along(x: Any, index: Any, axis: int) -> Any:
+    """As `keras.ops.take_along_axis`, of tensors that differ in that axis alone."""
     if keras.config.backend() == "torch":
         import torch
 
         # The function that Keras calls makes constants of sizes that an export left
         # open.
-        picked = torch.gather(taps, axis, index.long())
-    else:
-        picked = ops.take_along_axis(taps, index, axis)
-    return picked[(slice(None),) * axis + (0,)]
+        return torch.gather(x, axis, index.long())
+    return ops.take_along_axis(x, index, axis)
 
 
 def every_tap(x: Any, windows: Windows, data_format: str) -> tuple[Any, Any]:
