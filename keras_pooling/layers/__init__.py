@@ -18,6 +18,7 @@ from keras_pooling.layers.average_pooling import (
     AveragePooling3D,
     AvgPool,
 )
+from keras_pooling.layers.blur_pooling import BlurPool2D, MaxBlurPool2D
 from keras_pooling.layers.fractional_pooling import (
     FractionalAvgPool,
     FractionalAvgPool1D,
@@ -42,6 +43,7 @@ from keras_pooling.layers.global_pooling import (
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
+from keras_pooling.layers.k_max_pooling import KMaxPool1D
 from keras_pooling.layers.lp_pooling import LpPool, LpPool1D, LpPool2D, LpPool3D
 from keras_pooling.layers.max_pooling import (
     MaxPool,
@@ -49,6 +51,8 @@ from keras_pooling.layers.max_pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from keras_pooling.layers.maxout import Maxout
+from keras_pooling.layers.spatial_pyramid_pooling import SpatialPyramidPool2D
 from keras_pooling.layers.stochastic_pooling import (
     StochasticPool,
     StochasticPool1D,
@@ -67,6 +71,7 @@ AdaptiveMaxPool3D = AdaptiveMaxPooling3D
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
+BlurPooling2D = BlurPool2D
 FractionalAveragePooling1D = FractionalAvgPool1D
 FractionalAveragePooling2D = FractionalAvgPool2D
 FractionalAveragePooling3D = FractionalAvgPool3D
@@ -82,12 +87,15 @@ GlobalLpPooling3D = GlobalLpPool3D
 GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
 GlobalMaxPool3D = GlobalMaxPooling3D
+KMaxPooling1D = KMaxPool1D
 LpPooling1D = LpPool1D
 LpPooling2D = LpPool2D
 LpPooling3D = LpPool3D
+MaxBlurPooling2D = MaxBlurPool2D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
+SpatialPyramidPooling2D = SpatialPyramidPool2D
 StochasticPooling1D = StochasticPool1D
 StochasticPooling2D = StochasticPool2D
 StochasticPooling3D = StochasticPool3D
@@ -114,6 +122,8 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
+    "BlurPool2D",
+    "BlurPooling2D",
     "FractionalAveragePooling1D",
     "FractionalAveragePooling2D",
     "FractionalAveragePooling3D",
@@ -149,6 +159,8 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "KMaxPool1D",
+    "KMaxPooling1D",
     "LpPool",
     "LpPool1D",
     "LpPool2D",
@@ -156,6 +168,8 @@ __all__ = [
     "LpPooling1D",
     "LpPooling2D",
     "LpPooling3D",
+    "MaxBlurPool2D",
+    "MaxBlurPooling2D",
     "MaxPool",
     "MaxPool1D",
     "MaxPool2D",
@@ -163,6 +177,9 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maxout",
+    "SpatialPyramidPool2D",
+    "SpatialPyramidPooling2D",
     "StochasticPool",
     "StochasticPool1D",
     "StochasticPool2D",

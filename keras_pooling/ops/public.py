@@ -82,7 +82,8 @@ def _node(name: str, given: inspect.BoundArguments) -> StatelessPooling:
     given.apply_defaults()
     values = dict(given.arguments)
     del values["inputs"]
-    values["data_format"] = arguments.data_format_name(values["data_format"])
+    if "data_format" in values:
+        values["data_format"] = arguments.data_format_name(values["data_format"])
     if "seed" in values:  # a node that would draw has been refused
         values.update(seed=None, training=False)
     return StatelessPooling(name, {key: _plain(values[key]) for key in values})
