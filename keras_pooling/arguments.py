@@ -32,6 +32,8 @@ Padding = (
     | Sequence[int]
     | Sequence[int | Sequence[int]]
 )
+BlurPadding = Literal["valid", "same", "VALID", "SAME"]
+PyramidMode = Literal["max", "avg"]
 RegionsPer = Literal["batch", "sample", "channel"]
 Windows = SlidingWindows | AdaptiveWindows | FractionalWindows | Regions | Unpooling
 T = TypeVar("T")
@@ -359,6 +361,11 @@ def exponent(name: str, value: Any) -> float:
     return _real(name, value, value, "a number > 0", smallest, math.inf)
 
 
+def integer(name: str, value: Any, least: int = 1, most: int = LARGEST) -> int:
+    """One int from `least` to `most`."""
+    return _int(name, value, value, least, most)
+
+
 def divisor(name: str, value: Any) -> int | None:
     """The number that replaces the count of an average, or None."""
     return None if value is None else _int(name, value, value, 1)
@@ -440,21 +447,22 @@ def _entries(name: str, value: Any, count: int, wanted: str) -> tuple:
     )
 
 
-def _int(name: str, entry: Any, value: Any, least: int) -> int:
+def _int(name: str, entry: Any, value: Any, least: int, most: int = LARGEST) -> int:
     try:
         number = None if isinstance(entry, bool) else operator.index(entry)
     except TypeError:
         number = None
-    if number is not None and least <= number <= LARGEST:
+    if number is not None and least <= number <= most:
         return number
     if number is None:
         wanted = "hold integers"
         found = f", including {entry!r} of type {type(entry).__name__}"
     else:
         found = "" if entry is value else f", including {number}"
-        wanted = f"be at most {LARGEST}"
+        wanted = f"be at most {most}"
         if number < least:
-            wanted = "be positive" if least == 1 else "not be negative"
+            below = {0: "not be negative", 1: "be positive"}
+            wanted = below.get(least, f"be at least {least}")
     raise ArgumentError(
         f"the `{name}` argument must {wanted}. Received {name}={value!r}{found}. "
         f"Use for example {name}={max(least, 1)}."

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from keras_pooling import layers, ops
-from keras_pooling.layers.base import BasePooling
+from keras_pooling.layers.base import BaseComposedPooling, BasePooling
 from keras_pooling.ops.public import StatelessPooling
 
 # Keras's layer and ours, where they bear the same name; and the nodes of keras.ops.
@@ -126,6 +126,8 @@ def _theirs(operation: keras.Operation) -> keras.Operation | None:
             if function == operation.function:
                 return _with_own_arguments(cls, operation.arguments, operation.name)
         raise ValueError(f"Keras has no function {operation.function}.")
+    if isinstance(operation, BaseComposedPooling):
+        raise ValueError(f"Keras has no {type(operation).__name__}.")
     if not isinstance(operation, BasePooling):
         return None
     cls = type(operation)

@@ -18,6 +18,7 @@ from keras_pooling.layers.average_pooling import (
     AveragePooling3D,
     AvgPool,
 )
+from keras_pooling.layers.blur_pooling import BlurPool2D, MaxBlurPool2D
 from keras_pooling.layers.fractional_pooling import (
     FractionalAvgPool,
     FractionalAvgPool1D,
@@ -42,6 +43,7 @@ from keras_pooling.layers.global_pooling import (
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
+from keras_pooling.layers.k_max_pooling import KMaxPool1D
 from keras_pooling.layers.lp_pooling import LpPool, LpPool1D, LpPool2D, LpPool3D
 from keras_pooling.layers.max_pooling import (
     MaxPool,
@@ -55,6 +57,7 @@ from keras_pooling.layers.max_unpooling import (
     MaxUnpool2D,
     MaxUnpool3D,
 )
+from keras_pooling.layers.maxout import Maxout
 from keras_pooling.layers.median_pooling import (
     MedianPool,
     MedianPool1D,
@@ -62,6 +65,7 @@ from keras_pooling.layers.median_pooling import (
     MedianPool3D,
 )
 from keras_pooling.layers.min_pooling import MinPool, MinPool1D, MinPool2D, MinPool3D
+from keras_pooling.layers.spatial_pyramid_pooling import SpatialPyramidPool2D
 from keras_pooling.layers.stochastic_pooling import (
     StochasticPool,
     StochasticPool1D,
@@ -80,6 +84,7 @@ AdaptiveMaxPool3D = AdaptiveMaxPooling3D
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
+BlurPooling2D = BlurPool2D
 FractionalAveragePooling1D = FractionalAvgPool1D
 FractionalAveragePooling2D = FractionalAvgPool2D
 FractionalAveragePooling3D = FractionalAvgPool3D
@@ -95,9 +100,11 @@ GlobalLpPooling3D = GlobalLpPool3D
 GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
 GlobalMaxPool3D = GlobalMaxPooling3D
+KMaxPooling1D = KMaxPool1D
 LpPooling1D = LpPool1D
 LpPooling2D = LpPool2D
 LpPooling3D = LpPool3D
+MaxBlurPooling2D = MaxBlurPool2D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
@@ -110,6 +117,7 @@ MedianPooling3D = MedianPool3D
 MinPooling1D = MinPool1D
 MinPooling2D = MinPool2D
 MinPooling3D = MinPool3D
+SpatialPyramidPooling2D = SpatialPyramidPool2D
 StochasticPooling1D = StochasticPool1D
 StochasticPooling2D = StochasticPool2D
 StochasticPooling3D = StochasticPool3D
@@ -136,6 +144,8 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
+    "BlurPool2D",
+    "BlurPooling2D",
     "FractionalAveragePooling1D",
     "FractionalAveragePooling2D",
     "FractionalAveragePooling3D",
@@ -171,6 +181,8 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "KMaxPool1D",
+    "KMaxPooling1D",
     "LpPool",
     "LpPool1D",
     "LpPool2D",
@@ -178,6 +190,8 @@ __all__ = [
     "LpPooling1D",
     "LpPooling2D",
     "LpPooling3D",
+    "MaxBlurPool2D",
+    "MaxBlurPooling2D",
     "MaxPool",
     "MaxPool1D",
     "MaxPool2D",
@@ -192,6 +206,7 @@ __all__ = [
     "MaxUnpooling1D",
     "MaxUnpooling2D",
     "MaxUnpooling3D",
+    "Maxout",
     "MedianPool",
     "MedianPool1D",
     "MedianPool2D",
@@ -206,6 +221,8 @@ __all__ = [
     "MinPooling1D",
     "MinPooling2D",
     "MinPooling3D",
+    "SpatialPyramidPool2D",
+    "SpatialPyramidPooling2D",
     "StochasticPool",
     "StochasticPool1D",
     "StochasticPool2D",

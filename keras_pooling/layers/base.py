@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -14,7 +15,40 @@ from keras_pooling.windows import AdaptiveWindows
 _SEED_STATE = "seed_state"  # its name in a file of weights
 
 
-class BasePooling(keras.layers.Layer):
+class BaseLayer(keras.layers.Layer):
+    """A layer that tells the form of its outputs by pooling a `KerasTensor`."""
+
+    rank: ClassVar[int | None] = None
+
+    def call(self, inputs: Any) -> Any:
+        """Pools a tensor."""
+        return self.pool(inputs)
+
+    def pool(self, inputs: Any, **more: Any) -> Any:
+        """Pools with the layer's arguments, and some of this call."""
+        raise NotImplementedError
+
+    def compute_output_spec(self, inputs: Any, **kwargs: Any) -> Any:
+        """Returns shape and dtype of the outputs, as `KerasTensor`s."""
+        return self.pool(self.autocast_spec(inputs))
+
+    def autocast_spec(self, inputs: Any) -> Any:
+        """The `KerasTensor` that `call` gets in place of an input."""
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        if self.autocast and "float" in dtype:
+            dtype = self.compute_dtype
+        return keras.KerasTensor(inputs.shape, dtype=dtype)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Returns the output's shape, or one for each output."""
+        inputs = keras.KerasTensor(input_shape, dtype=self.compute_dtype)
+        outputs = self.compute_output_spec(inputs)
+        if isinstance(outputs, tuple):
+            return tuple(output.shape for output in outputs)
+        return outputs.shape
+
+
+class BasePooling(BaseLayer):
     """A layer that applies one function of every implementation to windows.
 
     A family says `function`, and in `__init__` its arguments. A class with a fixed rank
@@ -29,7 +63,6 @@ class BasePooling(keras.layers.Layer):
     """
 
     function: ClassVar[str]
-    rank: ClassVar[int | None] = None
 
     def __init__(
         self,
@@ -59,10 +92,6 @@ class BasePooling(keras.layers.Layer):
         """Raises ValueError if the windows do not fit the shape."""
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs: Any) -> Any:
-        """Pools a tensor."""
-        return self.pool(inputs)
-
     def pool(self, inputs: Any, **more: Any) -> Any:
         """Pools with the layer's arguments, and some of this call."""
         with arguments.errors_name(type(self).__name__):
@@ -76,25 +105,6 @@ class BasePooling(keras.layers.Layer):
                 **more,
             )
 
-    def compute_output_spec(self, inputs: Any, **kwargs: Any) -> Any:
-        """Returns shape and dtype of the outputs, as `KerasTensor`s."""
-        return self.pool(self.autocast_spec(inputs))
-
-    def autocast_spec(self, inputs: Any) -> Any:
-        """The `KerasTensor` that `call` gets in place of an input."""
-        dtype = keras.backend.standardize_dtype(inputs.dtype)
-        if self.autocast and "float" in dtype:
-            dtype = self.compute_dtype
-        return keras.KerasTensor(inputs.shape, dtype=dtype)
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """Returns the output's shape, or one for each output."""
-        inputs = keras.KerasTensor(input_shape, dtype=self.compute_dtype)
-        outputs = self.compute_output_spec(inputs)
-        if isinstance(outputs, tuple):
-            return tuple(output.shape for output in outputs)
-        return outputs.shape
-
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` needs."""
         config = {**super().get_config(), "data_format": self.data_format}
@@ -102,6 +112,41 @@ class BasePooling(keras.layers.Layer):
 
     def _own_config(self) -> dict[str, Any]:
         return {**vars(self._windows), **self._options}
+
+
+class BaseComposedPooling(BaseLayer):
+    """A layer that applies one function of `ops` that is composed of others.
+
+    A class says `function`, the `normalised` that makes its arguments, and in
+    `__init__` which they are. Every argument is an attribute, normalised.
+
+    Args:
+        given: the arguments of `normalised`, by their names.
+        **kwargs: arguments of `keras.layers.Layer`.
+    """
+
+    function: ClassVar[Callable[..., Any]]
+    normalised: ClassVar[Callable[..., dict[str, Any]]]
+
+    def __init__(self, given: dict[str, Any], **kwargs: Any):
+        with arguments.errors_name(type(self).__name__):
+            arguments.refuse_other_names(kwargs)
+            super().__init__(**kwargs)
+            self._arguments = type(self).normalised(**given)
+        for name, value in self._arguments.items():
+            setattr(self, name, value)
+        if self.rank is not None:
+            self.input_spec = keras.layers.InputSpec(ndim=self.rank + 2)
+        self.built = True
+
+    def pool(self, inputs: Any, **more: Any) -> Any:
+        """Pools with the layer's arguments, and some of this call."""
+        with arguments.errors_name(type(self).__name__):
+            return type(self).function(inputs, **self._arguments, **more)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` needs."""
+        return {**super().get_config(), **self._arguments}
 
 
 class BaseSlidingPooling(BasePooling):

@@ -1,5 +1,7 @@
 """The stateless functions, as `keras_pooling.ops`; knows no layer."""
 
+from keras_pooling.ops.blur import blur_pool, max_blur_pool
+from keras_pooling.ops.channel_maxima import maxout
 from keras_pooling.ops.functions import (
     adaptive_average_pool,
     adaptive_avg_pool,
@@ -18,6 +20,8 @@ from keras_pooling.ops.functions import (
     min_pool,
     stochastic_pool,
 )
+from keras_pooling.ops.k_max import k_max_pool
+from keras_pooling.ops.spatial_pyramid import spatial_pyramid_pool
 
 __all__ = [
     "adaptive_average_pool",
@@ -25,16 +29,21 @@ __all__ = [
     "adaptive_max_pool",
     "average_pool",
     "avg_pool",
+    "blur_pool",
     "fractional_avg_pool",
     "fractional_max_pool",
     "global_avg_pool",
     "global_lp_pool",
     "global_max_pool",
+    "k_max_pool",
     "lp_pool",
+    "max_blur_pool",
     "max_pool",
     "max_unpool",
+    "maxout",
     "median_pool",
     "min_pool",
+    "spatial_pyramid_pool",
     "stochastic_pool",
 ]
 

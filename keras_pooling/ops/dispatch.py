@@ -125,7 +125,7 @@ if keras.config.backend() == "torch":
 def spec(function: str, inputs: Any, planned: Plan, options: dict[str, Any]) -> Any:
     """The outputs of a plan as `KerasTensor`s."""
     dtype = keras.backend.standardize_dtype(inputs.dtype)
-    dtype, _ = _dtypes(function, inputs.shape, dtype)
+    dtype, _ = dtypes(function, inputs.shape, dtype)
     y = keras.KerasTensor(planned.shape, dtype=dtype)
     if options.get("return_indices"):
         return y, keras.KerasTensor(planned.shape, dtype=planned.index_dtype)
@@ -144,7 +144,7 @@ def run(
     """Has an implementation carry out a plan."""
     name_of = keras.backend.standardize_dtype if _is_compiling() else _cached_name
     given_dtype = name_of(inputs.dtype)
-    dtype, computed_dtype = _dtypes(function, inputs.shape, given_dtype)
+    dtype, computed_dtype = dtypes(function, inputs.shape, given_dtype)
     # keras.ops.cast asks the backend even where there is nothing to cast.
     x = inputs
     is_turned = function == "max_pool" and _is_turned(given_dtype, computed_dtype)
@@ -232,13 +232,17 @@ def rank_of(inputs: Any) -> int:
 
 def _finished(y: Any, planned: Plan, squeeze: Callable) -> Any:
     y = squeeze(y, planned.dropped) if planned.dropped else y
-    # Where an axis is not known, a graph may have lost what is.
-    if not planned.is_static and hasattr(y, "set_shape"):
-        y.set_shape(planned.shape)
+    return y if planned.is_static else with_static_shape(y, planned.shape)
+
+
+def with_static_shape(y: Any, shape: tuple[int | None, ...]) -> Any:
+    """The tensor: where an axis is not known, a graph may have lost what is."""
+    if hasattr(y, "set_shape"):
+        y.set_shape(shape)
     return y
 
 
-def _dtypes(function: str, shape: Any, dtype: str) -> tuple[str, str]:
+def dtypes(function: str, shape: Any, dtype: str) -> tuple[str, str]:
     """The dtypes of the output and of the computation."""
     selects = function in ("max_pool", "max_unpool", "min_pool")
     if selects and dtype in _MAX_DTYPES:

@@ -84,7 +84,8 @@ def _node(name: str, given: inspect.BoundArguments) -> Any:
     given.apply_defaults()
     values = dict(given.arguments)
     tensors = [values.pop(tensor) for tensor in _TENSORS if tensor in values]
-    values["data_format"] = arguments.data_format_name(values["data_format"])
+    if "data_format" in values:
+        values["data_format"] = arguments.data_format_name(values["data_format"])
     if "seed" in values:  # a node that would draw has been refused
         values.update(seed=None, training=False)
     node = StatelessPooling(name, {key: _plain(values[key]) for key in values})

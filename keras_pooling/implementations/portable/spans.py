@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -15,6 +15,8 @@ from keras_pooling.windows import AdaptiveWindows, Regions
 # Sliding windows at most this wide are cut out slice by slice. It needs less memory
 # than gathering their taps, and its gradient does not scatter.
 _WIDEST_FOLD = 64
+
+_MISFIT = "keras_pooling: a window does not fit the input. Use a smaller pool_size."
 
 
 class Spans(NamedTuple):
@@ -87,7 +89,7 @@ def spans_of(windows: Windows, i: int, size: Any) -> Spans:
         most = whole + 2 if _is_symbolic(size) else numbers.max(count)
         is_whole = windows.output_size[i] == 1
         return Spans(size, n, first, count, count, most, whole=is_whole)
-    minimum, maximum = _extremes(size)
+    minimum, maximum = extremes(size)
     n, before, after = windows.axis(i, size, minimum, maximum)
     if ops.is_tensor(n):
         n = _positive_when_run(n)
@@ -126,8 +128,8 @@ def _is_symbolic(size: Any) -> bool:
     return not (isinstance(size, int) or ops.is_tensor(size))
 
 
-def _extremes(size: Any) -> tuple[Callable, Callable]:
-    """Minimum and maximum of such sizes."""
+def extremes(size: Any) -> tuple[Callable, Callable]:
+    """Minimum and maximum of sizes: integers, tensors, or the symbols of exports."""
     if isinstance(size, int):
         return min, max
     if ops.is_tensor(size):
@@ -159,11 +161,12 @@ def _region_spans(regions: Regions, i: int, size: Any) -> Spans:
     return Spans(size, n, first, count, count, most)
 
 
-def fitting_when_run(x: Any, axes: list[int], least: tuple[int, ...]) -> Any:
+def fitting_when_run(
+    x: Any, axes: Sequence[int], least: Sequence[int], message: str = _MISFIT
+) -> Any:
     """The tensor, which a TensorFlow graph refuses where an axis is too short."""
     import tensorflow as tf
 
-    message = "keras_pooling: a window does not fit the input. Use a smaller pool_size."
     for axis, size in zip(axes, least, strict=True):
         if x.shape[axis] is None:
             check = tf.debugging.assert_greater_equal(tf.shape(x)[axis], size, message)
@@ -176,8 +179,7 @@ def _positive_when_run(number: Any) -> Any:
     # Only a TensorFlow graph has sizes that are not known while it is made.
     import tensorflow as tf
 
-    message = "keras_pooling: a window does not fit the input. Use a smaller pool_size."
-    check = tf.debugging.assert_positive(number, message)
+    check = tf.debugging.assert_positive(number, _MISFIT)
     with tf.control_dependencies([check]):
         return tf.identity(number)
 
@@ -200,7 +202,7 @@ def slices(x: Any, axis: int, spans: Spans) -> list[Any]:
     length = (spans.windows - 1) * spans.stride + 1
     after = length + (spans.taps - 1) * spans.step - spans.before - spans.size
     # Of an unknown size never by 0, since PyTorch would make a rule of that.
-    after = _extremes(spans.size)[1](after, int(_is_symbolic(spans.size)))
+    after = extremes(spans.size)[1](after, int(_is_symbolic(spans.size)))
     if not isinstance(spans.size, int) or (spans.before, after) != (0, 0):
         pads = [(0, 0)] * len(x.shape)
         pads[axis] = (spans.before, after)
