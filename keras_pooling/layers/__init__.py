@@ -28,6 +28,16 @@ from keras_pooling.layers.fractional_pooling import (
     FractionalMaxPool2D,
     FractionalMaxPool3D,
 )
+from keras_pooling.layers.gem_pooling import (
+    GeMPool,
+    GeMPool1D,
+    GeMPool2D,
+    GeMPool3D,
+    GlobalGeMPool,
+    GlobalGeMPool1D,
+    GlobalGeMPool2D,
+    GlobalGeMPool3D,
+)
 from keras_pooling.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -48,6 +58,12 @@ from keras_pooling.layers.max_pooling import (
     MaxPooling1D,
     MaxPooling2D,
     MaxPooling3D,
+)
+from keras_pooling.layers.soft_pooling import (
+    SoftPool,
+    SoftPool1D,
+    SoftPool2D,
+    SoftPool3D,
 )
 from keras_pooling.layers.stochastic_pooling import (
     StochasticPool,
@@ -73,9 +89,15 @@ FractionalAveragePooling3D = FractionalAvgPool3D
 FractionalMaxPooling1D = FractionalMaxPool1D
 FractionalMaxPooling2D = FractionalMaxPool2D
 FractionalMaxPooling3D = FractionalMaxPool3D
+GeMPooling1D = GeMPool1D
+GeMPooling2D = GeMPool2D
+GeMPooling3D = GeMPool3D
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalAvgPool3D = GlobalAveragePooling3D
+GlobalGeMPooling1D = GlobalGeMPool1D
+GlobalGeMPooling2D = GlobalGeMPool2D
+GlobalGeMPooling3D = GlobalGeMPool3D
 GlobalLpPooling1D = GlobalLpPool1D
 GlobalLpPooling2D = GlobalLpPool2D
 GlobalLpPooling3D = GlobalLpPool3D
@@ -88,6 +110,9 @@ LpPooling3D = LpPool3D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
+SoftPooling1D = SoftPool1D
+SoftPooling2D = SoftPool2D
+SoftPooling3D = SoftPool3D
 StochasticPooling1D = StochasticPool1D
 StochasticPooling2D = StochasticPool2D
 StochasticPooling3D = StochasticPool3D
@@ -128,6 +153,13 @@ __all__ = [
     "FractionalMaxPooling1D",
     "FractionalMaxPooling2D",
     "FractionalMaxPooling3D",
+    "GeMPool",
+    "GeMPool1D",
+    "GeMPool2D",
+    "GeMPool3D",
+    "GeMPooling1D",
+    "GeMPooling2D",
+    "GeMPooling3D",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -135,6 +167,13 @@ __all__ = [
     "GlobalAvgPool1D",
     "GlobalAvgPool2D",
     "GlobalAvgPool3D",
+    "GlobalGeMPool",
+    "GlobalGeMPool1D",
+    "GlobalGeMPool2D",
+    "GlobalGeMPool3D",
+    "GlobalGeMPooling1D",
+    "GlobalGeMPooling2D",
+    "GlobalGeMPooling3D",
     "GlobalLpPool",
     "GlobalLpPool1D",
     "GlobalLpPool2D",
@@ -163,6 +202,13 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "SoftPool",
+    "SoftPool1D",
+    "SoftPool2D",
+    "SoftPool3D",
+    "SoftPooling1D",
+    "SoftPooling2D",
+    "SoftPooling3D",
     "StochasticPool",
     "StochasticPool1D",
     "StochasticPool2D",

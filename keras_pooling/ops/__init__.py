@@ -8,11 +8,14 @@ from keras_pooling.ops.functions import (
     avg_pool,
     fractional_avg_pool,
     fractional_max_pool,
+    gem_pool,
     global_avg_pool,
+    global_gem_pool,
     global_lp_pool,
     global_max_pool,
     lp_pool,
     max_pool,
+    soft_pool,
     stochastic_pool,
 )
 
@@ -24,11 +27,14 @@ __all__ = [
     "avg_pool",
     "fractional_avg_pool",
     "fractional_max_pool",
+    "gem_pool",
     "global_avg_pool",
+    "global_gem_pool",
     "global_lp_pool",
     "global_max_pool",
     "lp_pool",
     "max_pool",
+    "soft_pool",
     "stochastic_pool",
 ]
 
