@@ -40,3 +40,12 @@ def taped_attributes(op: Any) -> dict[str, Any] | None:
     """
     pairs = getattr(op, "attrs", None)
     return None if pairs is None else dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def is_wanted(op: Any, position: int) -> bool:
+    """Tells whether the gradient of an op's input may be read.
+
+    An eager tape knows which inputs it does not watch, but tells it in a private way;
+    what a graph has too much of is dropped from it.
+    """
+    return position not in (getattr(op, "skip_input_indices", None) or ())

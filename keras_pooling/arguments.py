@@ -366,6 +366,20 @@ def integer(name: str, value: Any, least: int = 1, most: int = LARGEST) -> int:
     return _int(name, value, value, least, most)
 
 
+def positive(name: str, value: Any) -> float:
+    """A real number > 0, one that every float type can be calculated with."""
+    return _real(name, value, value, "a number > 0, of at most 1e30", 1e-30, 1e30)
+
+
+def real(name: str, value: Any) -> float:
+    """A real number, one that every float type can be calculated with."""
+    return _real(name, value, value, "a number from -1e30 to 1e30", -1e30, 1e30)
+
+
+# Parameters of reductions, which may be learned.
+PARAMETERS: dict[str, Callable[[str, Any], float]] = {"p": positive, "beta": real}
+
+
 def divisor(name: str, value: Any) -> int | None:
     """The number that replaces the count of an average, or None."""
     return None if value is None else _int(name, value, value, 1)
@@ -374,6 +388,7 @@ def divisor(name: str, value: Any) -> int | None:
 _OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "count_include_pad": flag,
     "divisor_override": divisor,
+    "epsilon": positive,
     "normalize": flag,
     "p": exponent,
     "return_indices": flag,

@@ -70,10 +70,13 @@ class EndsOfAttributes {
       return true;
     }
     CHECK(handle.answer().status == KERAS_POOLING_INVALID_ARGUMENT, what_);
-    const bool is_named = Has(handle.answer(), name == "p_bits" ? "p=" : name) ||
-                          (name == "window" && Has(handle.answer(), "output_size"));
+    const size_t bits = name.rfind("_bits");  // of a number with another text
+    const bool is_bits = bits != std::string::npos;
+    const bool is_named =
+        Has(handle.answer(), is_bits ? name.substr(0, bits) + "=" : name) ||
+        (name == "window" && Has(handle.answer(), "output_size"));
     CHECK(is_named, what_ + ", " + name + "=" + value + ": " + handle.answer().message);
-    CHECK(name == "p_bits" || Has(handle.answer(), value),
+    CHECK(is_bits || Has(handle.answer(), value),
           what_ + ", " + name + "=" + value + ": " + handle.answer().message);
     return false;
   }
@@ -107,22 +110,25 @@ void AxesThatAreNoneAreRefused() {
   }
 }
 
-void PowersThatAreNoneAreRefused() {
+void NumbersThatAreNotPositiveAreRefused() {
   const double infinity = std::numeric_limits<double>::infinity();
-  const std::pair<double, const char*> all[] = {{std::nan(""), "p=nan"},
-                                                {-std::nan(""), "p=-nan"},
-                                                {infinity, "p=inf"},
-                                                {-infinity, "p=-inf"},
-                                                {0.0, "p=0"},
-                                                {-0.0, "p=-0"},
-                                                {-2.5, "p=-2.5"},
-                                                {-1e-320, "p=-9.99"}};
-  for (const auto& [p, text] : all) {
-    SpecAttributes attributes;
-    attributes.window = {2};
-    attributes.reduction = "lp";
-    attributes.p_bits = BitsOf(p);
-    CheckRefused(Handle("BlendingPool", attributes).answer(), {text}, text);
+  const std::pair<double, const char*> all[] = {{std::nan(""), "nan"},
+                                                {-std::nan(""), "-nan"},
+                                                {infinity, "inf"},
+                                                {-infinity, "-inf"},
+                                                {0.0, "0"},
+                                                {-0.0, "-0"},
+                                                {-2.5, "-2.5"},
+                                                {-1e-320, "-9.99"}};
+  for (const bool is_p : {true, false}) {
+    for (const auto& [number, text] : all) {
+      SpecAttributes attributes;
+      attributes.window = {2};
+      attributes.reduction = is_p ? "lp" : "gem";
+      (is_p ? attributes.p_bits : attributes.epsilon_bits) = BitsOf(number);
+      const std::string part = (is_p ? "p=" : "epsilon=") + std::string(text);
+      CheckRefused(Handle("BlendingPool", attributes).answer(), {part}, part);
+    }
   }
 }
 
@@ -220,7 +226,7 @@ int main() {
   using namespace keras_pooling::tests;  // NOLINT(build/namespaces)
   AttributesAtTheEndsOfTheirTypes();
   AxesThatAreNoneAreRefused();
-  PowersThatAreNoneAreRefused();
+  NumbersThatAreNotPositiveAreRefused();
   OpsRefuseReductionsOfAnotherKind();
   NamesOfOpsAreChecked();
   AttributesThatCannotBeAreRefused();

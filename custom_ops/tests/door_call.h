@@ -244,6 +244,7 @@ class CallMaker {
 
   ElementType TypeOf(Role role, ElementType type) const {
     if (role == Role::kTaps) return setting_.taps;
+    if (role == Role::kParameterGradient) return MathTypeOf(type);
     return role == Role::kIndices || role == Role::kEdges ? setting_.integers : type;
   }
 
@@ -267,7 +268,7 @@ class CallMaker {
       case Role::kIndices:
         return Indices(op);
       case Role::kParameter:
-        return Parameters(type);
+        return Parameters(MathTypeOf(type));
       case Role::kSize:
         return Tensor::OfIntegers(role, integers, {static_cast<int64_t>(sizes.size())},
                                   sizes);

@@ -7,12 +7,11 @@
 #include <cmath>
 
 #include "tests/door_call.h"
+#include "tests/learned_reference.h"
 #include "tests/trial.h"
 
 namespace keras_pooling::tests {
 
-// One number, with the roundings on the way to it: each loses as much as one of
-// `magnitude` would.
 // Digits that show any size.
 inline std::string ShortText(long double value) {
   char text[40];
@@ -20,11 +19,6 @@ inline std::string ShortText(long double value) {
   return text;
 }
 
-struct RoundedNumber {
-  long double value = 0;
-  long double magnitude = 0;
-  long double roundings = 0;
-};
 inline long double WantedOf(const RoundedNumber& number) { return number.value; }
 inline long double WantedOf(const ExactSum& sum) { return sum.sum; }
 
@@ -32,6 +26,7 @@ template <class T>
 bool IsNear(T got, const RoundedNumber& want) {
   using Lane = std::conditional_t<std::is_same_v<T, double>, double, float>;
   const long double value = ValueOf(got);
+  if (want.is_open) return true;
   if (std::isnan(want.value) || std::isinf(want.value)) {
     return std::isnan(want.value) ? std::isnan(value) : value == want.value;
   }
@@ -43,7 +38,7 @@ bool IsNear(T got, const RoundedNumber& want) {
       want.roundings *
       (static_cast<long double>(std::numeric_limits<Lane>::epsilon()) * want.magnitude +
        static_cast<long double>(std::numeric_limits<Lane>::denorm_min()) / 2);
-  return std::fabs(value - want.value) <= stored + 1.01L * lost;
+  return std::fabs(value - want.value) <= stored + 1.01L * lost + want.absolute;
 }
 
 // The windows of a setting with the edges that a CallMaker drew for it.
@@ -95,6 +90,7 @@ class DoorReference {
       if (name_ == "avg") return CheckAverage();
       if (name_ == "lp") return Find(Role::kDx) ? CheckLpGradient() : CheckLp();
       if (name_ == "expectation") CheckExpectation();
+      if (Find(Role::kParameter)) CheckLearned();
     }
   }
 
@@ -117,10 +113,10 @@ class DoorReference {
   size_t outputs() const { return static_cast<size_t>(reference_.outputs()); }
   size_t inputs() const { return static_cast<size_t>(reference_.inputs()); }
 
-  template <class Want>
+  template <class Want, class Element = T>
   void CheckAll(Role role, const std::vector<Want>& want) const {
     for (size_t i = 0; i < want.size(); ++i) {
-      const T got = Find(role)->template At<T>(i);
+      const auto got = Find(role)->template At<Element>(i);
       CHECK(IsNear(got, want[i]), what_ + ", element " + std::to_string(i) + " is " +
                                       ShortText(ValueOf(got)) + ", not " +
                                       ShortText(WantedOf(want[i])));
@@ -304,6 +300,58 @@ class DoorReference {
       y[o].roundings = 2 * y[o].roundings + 4;
     }
     CheckAll(Role::kY, y);
+  }
+
+  // Reductions that learn: whatever of a window's values the op gives.
+  void CheckLearned() const {
+    using Lane = std::conditional_t<std::is_same_v<T, double>, double, float>;
+    const Tensor& parameter = *Find(Role::kParameter);
+    std::vector<LearnedWindow> windows(outputs());
+    std::vector<std::vector<int64_t>> places(outputs());
+    reference_.ForEachTap([&](const TapVisit& v) {
+      const auto o = static_cast<size_t>(v.output);
+      windows[o].taps.push_back(ExactValue(Role::kX, v.input));
+      windows[o].divisor = v.divisor;
+      places[o].push_back(v.input);
+    });
+    std::vector<RoundedNumber> y;
+    std::vector<RoundedNumber> slopes;
+    std::vector<RoundedNumber> dx(inputs());
+    std::vector<ExactSum> sums(inputs());
+    for (size_t o = 0; o < windows.size(); ++o) {
+      const size_t channel = reference_.ChannelOf(static_cast<int64_t>(o));
+      windows[o].parameter =
+          parameter.template At<Lane>(parameter.count() == 1 ? 0 : channel);
+      const bool has_y = Find(Role::kY) != nullptr && Find(Role::kDy) != nullptr;
+      const long double stored =
+          has_y ? ExactValue(Role::kY, static_cast<int64_t>(o)) : 0.0L;
+      const LearnedValues values =
+          name_ == "gem" ? GemOf(windows[o], Lane(1e-6), stored)
+                         : SoftOf(windows[o], std::numeric_limits<Lane>::min());
+      y.push_back(values.y);
+      slopes.push_back(values.slope);
+      if (!Find(Role::kDx)) continue;
+      const long double dy = ExactValue(Role::kDy, static_cast<int64_t>(o));
+      for (size_t i = 0; i < places[o].size(); ++i) {
+        const RoundedNumber& part = values.gradient[i];
+        const auto at = static_cast<size_t>(places[o][i]);
+        dx[at].is_open |= part.is_open || !std::isfinite(dy);
+        dx[at].value += dy * part.value;
+        dx[at].magnitude += std::fabs(dy) * part.magnitude * part.roundings;
+        dx[at].absolute +=
+            std::fabs(dy) * part.absolute + std::numeric_limits<Lane>::denorm_min();
+        sums[at].Add(dy * part.value);
+      }
+    }
+    for (size_t i = 0; i < dx.size(); ++i) {
+      dx[i].roundings = 1;
+      dx[i].magnitude +=
+          static_cast<long double>(sums[i].terms + 2) * sums[i].magnitude;
+    }
+    if (Find(Role::kParameterGradient)) {
+      return CheckAll<RoundedNumber, Lane>(Role::kParameterGradient, slopes);
+    }
+    Find(Role::kDx) ? CheckAll(Role::kDx, dx) : CheckAll(Role::kY, y);
   }
 
   // Gaps of floor(size / count) or one more, from 0 to size.

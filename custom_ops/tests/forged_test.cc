@@ -197,7 +197,11 @@ void TypesThatDoNotFitAreRefused(Victim& victim) {
                     (tensor.role == Role::kTaps ? element == ElementType::kUint8
                                                 : element == ElementType::kInt64)
               : element == tensor.element();
-      if (allows) continue;
+      // x alone may have any type whose calculations are those of the parameter.
+      const bool fits_parameter = victim.op().serves == Serves::kLearning &&
+                                  tensor.role == Role::kX && IsFloating(element) &&
+                                  MathTypeOf(element) == MathTypeOf(tensor.element());
+      if (allows || fits_parameter) continue;
       victim.Refuses(
           std::string("tensor ") + std::to_string(i) + " as " + NameOf(element),
           {NameOf(element)}, [&](auto* c) {

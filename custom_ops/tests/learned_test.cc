@@ -1,7 +1,9 @@
 // Reductions with a parameter that learns, through the C entry: values against the
-// definition in long double, derivatives against finite differences of it.
+// definition in long double, derivatives against finite differences of it, and what no
+// definition says: scales, infinities, forged parameters.
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -18,6 +20,8 @@ constexpr int64_t kWindow = 3;
 constexpr int64_t kStride = 2;
 constexpr int64_t kOut = (kSize - kWindow) / kStride + 1;
 constexpr double kLeast = 1e-6;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kMost = std::numeric_limits<double>::max();
 
 // One axis, channels_last or channels_first, `channels` of them.
 struct Layout {
@@ -54,13 +58,53 @@ Tensor Zeros(const std::vector<int64_t>& shape) {
   return {shape, std::vector<double>(static_cast<size_t>(CountOf(shape)))};
 }
 
-KerasPoolingStatus Run(const char* name, const Layout& layout,
-                       std::vector<KerasPoolingArray> inputs, Tensor* output,
-                       const char* reduction = "gem") {
+// Taps of one window and a parameter.
+using Definition = long double (*)(const std::vector<long double>& taps,
+                                   long double parameter);
+
+// (mean of max(x, ε)^p)^(1/p)
+long double Gem(const std::vector<long double>& taps, long double p) {
+  long double greatest = 0;
+  for (const long double x : taps) {
+    greatest = std::fmax(greatest, std::fmax(x, kLeast));
+  }
+  long double change = 0;  // Σ (r^p − 1), r ≤ 1: nothing cancels where p is small
+  for (const long double x : taps) {
+    change += std::expm1(p * std::log(std::fmax(x, kLeast) / greatest));
+  }
+  const auto count = static_cast<long double>(taps.size());
+  return greatest * std::exp(std::log1p(change / count) / p);
+}
+
+// Σ e^(βx) · x / Σ e^(βx)
+long double Soft(const std::vector<long double>& taps, long double beta) {
+  long double most = -kInfinity;
+  for (const long double x : taps) most = std::fmax(most, beta * x);
+  long double weights = 0;
+  long double sum = 0;
+  for (const long double x : taps) {
+    weights += std::exp(beta * x - most);
+    sum += std::exp(beta * x - most) * x;
+  }
+  return sum / weights;
+}
+
+struct Reduction {
+  const char* name;
+  Definition of;
+  bool saves_y;
+  std::vector<double> parameters;  // of the channels in turn
+};
+const Reduction kGem = {"gem", &Gem, true, {3, 1, 2.25, 0.0625, 8, 0.5, 1.5}};
+const Reduction kSoft = {"soft", &Soft, false, {1, 0, 2.5, -1.5, 8, 0.25, -0.5}};
+
+KerasPoolingStatus Run(const char* name, const Reduction& reduction,
+                       const Layout& layout, std::vector<KerasPoolingArray> inputs,
+                       Tensor* output) {
   const int64_t window[] = {kWindow};
   const int64_t strides[] = {kStride};
   const int64_t first[] = {layout.channels_first};
-  const KerasPoolingAttribute attributes[] = {{"reduction", reduction, nullptr, 0},
+  const KerasPoolingAttribute attributes[] = {{"reduction", reduction.name, nullptr, 0},
                                               {"window", nullptr, window, 1},
                                               {"strides", nullptr, strides, 1},
                                               {"channels_first", nullptr, first, 1}};
@@ -75,15 +119,32 @@ KerasPoolingStatus Run(const char* name, const Layout& layout,
   return status;
 }
 
-// The definition: (mean of max(x, ε)^p)^(1/p) of one window.
-long double Gem(const Layout& layout, const Tensor& x, int64_t n, int64_t o, int64_t c,
-                long double p) {
-  long double sum = 0;
-  for (int64_t t = 0; t < kWindow; ++t) {
-    const double value = x.values[layout.At(n, o * kStride + t, c, kSize)];
-    sum += std::pow(static_cast<long double>(std::max(value, kLeast)), p);
-  }
-  return std::pow(sum / kWindow, 1 / p);
+// All that the ops give of x, a parameter and dy.
+struct Results {
+  Tensor y;
+  Tensor slopes;
+  Tensor dx;
+};
+
+Results ResultsOf(const Reduction& reduction, const Layout& layout, Tensor x,
+                  Tensor parameter, Tensor dy) {
+  Results results = {dy, dy, x};
+  int64_t sizes[] = {kSize};
+  const int64_t sizes_shape[] = {1};
+  const KerasPoolingArray size = {KERAS_POOLING_INT64, 1, sizes_shape, sizes};
+  const std::vector<KerasPoolingArray> inputs = {x.array(), parameter.array()};
+  std::vector<KerasPoolingArray> backward = {dy.array(), size, x.array()};
+  if (reduction.saves_y) backward.push_back(results.y.array());
+  backward.push_back(parameter.array());
+  CHECK(Run("BlendingPool", reduction, layout, inputs, &results.y) == KERAS_POOLING_OK,
+        KerasPoolingMessage());
+  CHECK(Run("BlendingPoolParameterGrad", reduction, layout, inputs, &results.slopes) ==
+            KERAS_POOLING_OK,
+        KerasPoolingMessage());
+  CHECK(Run("BlendingPoolGrad", reduction, layout, backward, &results.dx) ==
+            KERAS_POOLING_OK,
+        KerasPoolingMessage());
+  return results;
 }
 
 // f′ by central differences; its error is of the order of step² and of eps / step.
@@ -92,81 +153,137 @@ long double Slope(const std::function<long double(long double)>& f, long double 
   return (f(at + step) - f(at - step)) / (2 * step);
 }
 
-void CheckClose(double got, long double want, long double scale,
+void CheckClose(double got, long double want, long double tolerance,
                 const std::string& what) {
-  CHECK(std::fabs(got - want) <= 1e-9L * scale,
+  const bool is_same = std::isinf(want) && got == want;
+  CHECK(is_same || std::fabs(got - want) <= tolerance,
         what + ": " + std::to_string(got) + ", not " + std::to_string(double(want)));
 }
 
-void GemFollowsItsDefinition(const Layout& layout, bool is_per_channel) {
-  const std::string what = "gem, " + std::to_string(layout.channels) + " channels" +
-                           (layout.channels_first ? " first" : "") +
-                           (is_per_channel ? ", p per channel" : "");
+void ReductionFollowsItsDefinition(const Reduction& reduction, const Layout& layout,
+                                   bool is_per_channel) {
+  const std::string what = reduction.name + (", " + std::to_string(layout.channels)) +
+                           " channels" + (layout.channels_first ? " first" : "") +
+                           (is_per_channel ? ", one parameter each" : "");
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> uniform(-0.5, 2.0);
   Tensor x = Zeros(layout.Shape(kSize));
-  for (double& value : x.values) value = uniform(random);
-  Tensor p = {{is_per_channel ? layout.channels : 1}, {}};
-  for (int64_t c = 0; c < p.shape[0]; ++c)
-    p.values.push_back(1.5 + 0.25 * double(c % 9));
-  Tensor y = Zeros(layout.Shape(kOut));
-  Tensor slopes = y;
-  Tensor dy = y;
+  for (double& value : x.values) {
+    value = uniform(random);
+    if (std::fabs(value) < 0.1) value += 0.3;  // near ε slopes change within a step
+  }
+  Tensor parameter = {{is_per_channel ? layout.channels : 1}, {}};
+  const size_t kinds = reduction.parameters.size();
+  for (size_t c = 0; c < static_cast<size_t>(parameter.shape[0]); ++c) {
+    parameter.values.push_back(reduction.parameters[c % kinds]);
+  }
+  Tensor dy = Zeros(layout.Shape(kOut));
   for (double& value : dy.values) value = uniform(random);
-  Tensor dx = Zeros(layout.Shape(kSize));
-  int64_t sizes[] = {kSize};
-  const int64_t sizes_shape[] = {1};
-  const KerasPoolingArray size = {KERAS_POOLING_INT64, 1, sizes_shape, sizes};
-  CHECK(Run("BlendingPool", layout, {x.array(), p.array()}, &y) == KERAS_POOLING_OK,
-        KerasPoolingMessage());
-  CHECK(Run("BlendingPoolParameterGrad", layout, {x.array(), p.array()}, &slopes) ==
-            KERAS_POOLING_OK,
-        KerasPoolingMessage());
-  CHECK(
-      Run("BlendingPoolGrad", layout,
-          {dy.array(), size, x.array(), y.array(), p.array()}, &dx) == KERAS_POOLING_OK,
-      KerasPoolingMessage());
+  const Results results = ResultsOf(reduction, layout, x, parameter, dy);
 
   std::vector<long double> want_dx(x.values.size());
   for (int64_t n = 0; n < kBatch; ++n) {
     for (int64_t c = 0; c < layout.channels; ++c) {
-      const double exponent = p.values[is_per_channel ? static_cast<size_t>(c) : 0];
+      const long double own =
+          parameter.values[is_per_channel ? static_cast<size_t>(c) : 0];
       for (int64_t o = 0; o < kOut; ++o) {
         const size_t out = layout.At(n, o, c, kOut);
-        CheckClose(y.values[out], Gem(layout, x, n, o, c, exponent), 1, what);
-        const auto by_p = [&](long double q) { return Gem(layout, x, n, o, c, q); };
-        CheckClose(slopes.values[out], Slope(by_p, exponent), 1, what + ", slope");
+        std::vector<long double> taps;
         for (int64_t t = 0; t < kWindow; ++t) {
-          const size_t in = layout.At(n, o * kStride + t, c, kSize);
+          taps.push_back(x.values[layout.At(n, o * kStride + t, c, kSize)]);
+        }
+        CheckClose(results.y.values[out], reduction.of(taps, own), 1e-13, what);
+        const auto by_parameter = [&](long double q) { return reduction.of(taps, q); };
+        CheckClose(results.slopes.values[out], Slope(by_parameter, own), 1e-9,
+                   what + ", slope");
+        for (size_t t = 0; t < kWindow; ++t) {
           const auto by_x = [&](long double value) {
-            Tensor changed = x;
-            changed.values[in] = static_cast<double>(value);
-            return Gem(layout, changed, n, o, c, exponent);
+            std::vector<long double> changed = taps;
+            changed[t] = value;
+            return reduction.of(changed, own);
           };
-          want_dx[in] += dy.values[out] * Slope(by_x, x.values[in]);
+          want_dx[layout.At(n, o * kStride + static_cast<int64_t>(t), c, kSize)] +=
+              dy.values[out] * Slope(by_x, taps[t]);
         }
       }
     }
   }
   for (size_t i = 0; i < want_dx.size(); ++i) {
-    CheckClose(dx.values[i], want_dx[i], 10, what + ", dx");
+    CheckClose(results.dx.values[i], want_dx[i], 1e-9, what + ", dx");
   }
 }
 
-void ScalesDoNotMatter() {
+// One channel, a batch of two, of which both hold these values; dy is 1.
+Results ResultsOf(const Reduction& reduction, double parameter,
+                  const std::vector<double>& values) {
   const Layout layout = {1, false};
+  Tensor x = Zeros(layout.Shape(kSize));
+  for (size_t i = 0; i < x.values.size(); ++i) x.values[i] = values[i % kSize];
+  Tensor dy = Zeros(layout.Shape(kOut));
+  for (double& value : dy.values) value = 1;
+  return ResultsOf(reduction, layout, x, {{}, {parameter}}, dy);
+}
+
+void ScalesDoNotMatter() {
   for (const double scale : {1e-5, 1.0, 1e150, 1e300}) {
-    Tensor x = Zeros(layout.Shape(kSize));
-    for (size_t i = 0; i < x.values.size(); ++i) {
-      x.values[i] = scale * (1.0 + static_cast<double>(i % 5));
-    }
-    Tensor p = {{}, {8.0}};
-    Tensor y = Zeros(layout.Shape(kOut));
-    CHECK(Run("BlendingPool", layout, {x.array(), p.array()}, &y) == KERAS_POOLING_OK,
-          KerasPoolingMessage());
+    const Results gem =
+        ResultsOf(kGem, 8, {scale, 2 * scale, 3 * scale, scale, scale, scale, scale});
     const long double want =
         std::pow((1.0L + std::pow(2.0L, 8) + std::pow(3.0L, 8)) / 3, 1.0L / 8);
-    CheckClose(y.values[0] / scale, want, 1, "scale " + std::to_string(scale));
+    const std::string what = "scale " + std::to_string(scale);
+    CheckClose(gem.y.values[0] / scale, want, 1e-14, what);
+    // The other way round for β: y goes with the scale, and so does its slope by β.
+    const Results soft = ResultsOf(
+        kSoft, 1 / scale, {scale, 2 * scale, 3 * scale, scale, scale, scale, scale});
+    CheckClose(soft.y.values[0] / scale, Soft({1, 2, 3}, 1), 1e-14, what);
+    CheckClose(soft.dx.values[1], soft.dx.values[1 + kSize], 0, what);
+  }
+}
+
+// Sums of such numbers are infinite, or their differences are.
+void NothingOverflows() {
+  for (const double beta : {0.0, 1e-310, 1.0, -1.0, 1e300}) {
+    for (const double sign : {1.0, -1.0}) {
+      const double most = sign * kMost;
+      const Results all = ResultsOf(kSoft, beta, std::vector<double>(kSize, most));
+      const std::string what = "β " + std::to_string(beta);
+      CheckClose(all.y.values[0], most, 4e-16L * kMost, what + ", all");
+      CheckClose(all.dx.values[1], 1 / 3.0L, 1e-15, what + ", all, dx");
+      CheckClose(all.slopes.values[0], 0, 0, what + ", all, slope");
+    }
+  }
+  const std::vector<double> far = {-kMost, kMost, -kMost, kMost, -kMost, kMost, -kMost};
+  CheckClose(ResultsOf(kSoft, 0, far).y.values[0], -kMost / 3.0L, 1e-15L * kMost,
+             "the average of far taps");
+  CheckClose(ResultsOf(kSoft, 1, far).y.values[0], kMost, 0, "the maximum of far taps");
+  CheckClose(ResultsOf(kSoft, -1, far).y.values[0], -kMost, 0, "their minimum");
+  CheckClose(ResultsOf(kSoft, 1, far).dx.values[1], 1, 1e-15, "its gradient");
+}
+
+void InfinitiesHaveTheirWay() {
+  const std::vector<double> x = {kInfinity,  1, kInfinity, -kInfinity,
+                                 -kInfinity, 2, -kInfinity};
+  const Results soft = ResultsOf(kSoft, 1, x);
+  const double y[] = {kInfinity, kInfinity, 2};
+  const double dx[] = {0.5, 0, 1.5, 0, 0, 1, 0};
+  for (size_t i = 0; i < kOut; ++i) CheckClose(soft.y.values[i], y[i], 0, "y");
+  for (size_t i = 0; i < kSize; ++i) CheckClose(soft.dx.values[i], dx[i], 0, "dx");
+  const std::vector<double> lowest(kSize, -kInfinity);
+  CheckClose(ResultsOf(kSoft, 1, lowest).y.values[0], -kInfinity, 0, "all −∞");
+  CheckClose(ResultsOf(kSoft, 1, lowest).dx.values[0], 0, 0, "all −∞, dx");
+  CheckClose(ResultsOf(kSoft, -1, x).y.values[0], 1, 1e-15, "the least");
+  CheckClose(ResultsOf(kSoft, -1, x).y.values[1], -kInfinity, 0, "−∞ is the least");
+  CheckClose(ResultsOf(kGem, 3, x).y.values[0], kInfinity, 0, "gem");
+  for (const Reduction& reduction : {kGem, kSoft}) {
+    for (size_t at = 0; at < kWindow; ++at) {
+      std::vector<double> values = {kInfinity, 1, -kInfinity, 1, 1, 1, 1};
+      values[at] = std::nan("");
+      for (const double parameter : {1.0, 0.0625}) {
+        const Results results = ResultsOf(reduction, parameter, values);
+        CHECK(std::isnan(results.y.values[0]), reduction.name);
+        CHECK(!std::isnan(results.y.values[2]), reduction.name);
+      }
+    }
   }
 }
 
@@ -174,24 +291,28 @@ void ParametersAreChecked() {
   const Layout layout = {4, false};
   Tensor x = Zeros(layout.Shape(kSize));
   Tensor y = Zeros(layout.Shape(kOut));
-  const auto refuses = [&](const char* op, std::vector<KerasPoolingArray> inputs,
-                           const char* part, const char* reduction = "gem") {
-    const KerasPoolingStatus status = Run(op, layout, std::move(inputs), &y, reduction);
+  const auto refuses = [&](const char* op, const Reduction& reduction,
+                           std::vector<KerasPoolingArray> inputs, const char* part) {
+    const KerasPoolingStatus status = Run(op, reduction, layout, std::move(inputs), &y);
     const std::string message = KerasPoolingMessage();
     CHECK(status == KERAS_POOLING_INVALID_ARGUMENT, message);
     CHECK(message.find(part) != std::string::npos, message + " lacks " + part);
   };
   Tensor three = Zeros({3});
   Tensor matrix = Zeros({1, 4});
-  refuses("BlendingPool", {x.array()}, "expected 2 inputs");
-  refuses("BlendingPool", {x.array(), three.array()}, "parameter must hold one number");
-  refuses("BlendingPool", {x.array(), matrix.array()},
-          "parameter must hold one number");
   KerasPoolingArray other = three.array();
   other.type = KERAS_POOLING_FLOAT32;
-  refuses("BlendingPool", {x.array(), other}, "tensors differ in data type");
-  refuses("BlendingPoolParameterGrad", {x.array()}, "reduction must be one of gem",
-          "avg");
+  for (const Reduction& reduction : {kGem, kSoft}) {
+    refuses("BlendingPool", reduction, {x.array()}, "expected 2 inputs");
+    for (Tensor* tensor : {&three, &matrix}) {
+      refuses("BlendingPool", reduction, {x.array(), tensor->array()},
+              "parameter must hold one number");
+    }
+    refuses("BlendingPool", reduction, {x.array(), other},
+            "the parameter of float64 and its gradient must be float64");
+  }
+  refuses("BlendingPoolParameterGrad", {"avg", nullptr, false, {}}, {x.array()},
+          "reduction must be one of gem");
 }
 
 }  // namespace
@@ -199,14 +320,19 @@ void ParametersAreChecked() {
 
 int main() {
   using namespace keras_pooling::tests;  // NOLINT(build/namespaces)
-  for (const int64_t channels : {1, 3, 19, 40}) {
-    for (const bool channels_first : {false, true}) {
-      for (const bool is_per_channel : {false, true}) {
-        GemFollowsItsDefinition({channels, channels_first}, is_per_channel);
+  for (const Reduction& reduction : {kGem, kSoft}) {
+    for (const int64_t channels : {1, 3, 19, 40}) {
+      for (const bool channels_first : {false, true}) {
+        for (const bool is_per_channel : {false, true}) {
+          ReductionFollowsItsDefinition(reduction, {channels, channels_first},
+                                        is_per_channel);
+        }
       }
     }
   }
   ScalesDoNotMatter();
+  NothingOverflows();
+  InfinitiesHaveTheirWay();
   ParametersAreChecked();
   return Summary();
 }

@@ -157,6 +157,11 @@ class Reference {
   int64_t inputs() const { return rows_.empty() ? 0 : planes() * InPlane(rows_[0]); }
   int64_t outputs() const { return rows_.empty() ? 0 : planes() * OutPlane(rows_[0]); }
 
+  size_t ChannelOf(int64_t output) const {
+    const int64_t plane = spec_.channels_first ? output / OutPlane(rows_[0]) : output;
+    return static_cast<size_t>(plane % channels_);
+  }
+
   // Visits each window's taps in scan order.
   template <class Visit>
   void ForEachTap(const Visit& visit) const {
@@ -237,6 +242,16 @@ struct ExactSum {
     magnitude += term < 0 ? -term : term;
     ++terms;
   }
+};
+
+// One number, with the roundings on the way to it: each loses as much as one of
+// `magnitude` would; and what may be lost besides.
+struct RoundedNumber {
+  long double value = 0;
+  long double magnitude = 0;
+  long double roundings = 0;
+  long double absolute = 0;
+  bool is_open = false;  // anything will do
 };
 
 }  // namespace keras_pooling::tests

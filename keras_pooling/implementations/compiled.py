@@ -11,6 +11,8 @@ import struct
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
+from keras import ops
+
 from keras_pooling import arguments
 from keras_pooling.arguments import (
     AdaptiveWindows,
@@ -20,6 +22,9 @@ from keras_pooling.arguments import (
     Windows,
 )
 from keras_pooling.implementations import portable
+
+# Reductions with a parameter that may be learned.
+LEARNED = ("gem", "soft")
 
 # A window of at most this many taps has them numbered in one byte.
 _MOST_TAPS_OF_A_BYTE = 256
@@ -54,11 +59,17 @@ class Call(NamedTuple):
     divisor_override: int = 0  # 0: the number of taps
     p: float = 2.0
     normalize: bool = True
+    epsilon: float = 1e-6
 
     @property
     def channels_first(self) -> bool:
         """Whether the channels stand before the spatial axes."""
         return self.data_format == "channels_first"
+
+    @property
+    def learns(self) -> bool:
+        """Whether a tensor goes with it that may be learned."""
+        return self.reduction in LEARNED
 
     @property
     def number_of_edges(self) -> int:
@@ -161,6 +172,19 @@ class Compiled(ABC):
             return self.blend(Call("expectation", windows, data_format), x, edges)
         return self.select(Call("stochastic", windows, data_format), x, edges, seed)
 
+    def gem_pool(
+        self, x: Any, windows: Windows, data_format: str, p: Any, epsilon: float
+    ) -> Any:
+        """`(mean of max(x, ε)^p)^(1/p)` of each window's taps."""
+        windows, edges = without_edges(windows)
+        call = Call("gem", windows, data_format, epsilon=epsilon)
+        return self.blend(call, x, edges, p)
+
+    def soft_pool(self, x: Any, windows: Windows, data_format: str, beta: Any) -> Any:
+        """`Σ e^(βx) · x / Σ e^(βx)` of each window's taps."""
+        windows, edges = without_edges(windows)
+        return self.blend(Call("soft", windows, data_format), x, edges, beta)
+
     @abstractmethod
     def fractional_regions(
         self,
@@ -193,8 +217,18 @@ class Compiled(ABC):
         """MaxUnpool to the plane of these values, differentiable."""
 
     @abstractmethod
-    def blend(self, call: Call, x: Any, edges: tuple) -> Any:
-        """BlendingPool, differentiable."""
+    def blend(self, call: Call, x: Any, edges: tuple, parameter: Any = None) -> Any:
+        """BlendingPool, differentiable by x and by the parameter.
+
+        A parameter has no axis, or that of the channels; halves have one of float32.
+        """
+
+
+def saved(reduction: str, x: Any, y: Any) -> list:
+    """What the gradient of a blend reads besides dy."""
+    if reduction == "avg":
+        return []
+    return [x] if reduction == "soft" else [x, y]
 
 
 def static_sizes(shape: Any) -> tuple:
@@ -202,16 +236,16 @@ def static_sizes(shape: Any) -> tuple:
     return tuple(shape.as_list() if hasattr(shape, "as_list") else shape)
 
 
-def p_bits(p: float) -> int:
+def bits_of(number: float) -> int:
     """The attribute that carries a double: not all hosts have attributes of doubles."""
-    (bits,) = struct.unpack("<q", struct.pack("<d", p))
+    (bits,) = struct.unpack("<q", struct.pack("<d", number))
     return bits
 
 
-def p_of_bits(bits: int) -> float:
-    """The inverse of `p_bits`."""
-    (p,) = struct.unpack("<d", struct.pack("<q", bits))
-    return p
+def number_of(bits: int) -> float:
+    """The inverse of `bits_of`."""
+    (number,) = struct.unpack("<d", struct.pack("<q", bits))
+    return number
 
 
 def attributes_of(call: Call) -> dict[str, Any]:
@@ -225,29 +259,47 @@ def attributes_of(call: Call) -> dict[str, Any]:
         attributes["count_include_pad"] = call.count_include_pad
         attributes["divisor_override"] = call.divisor_override
     if call.reduction == "lp":
-        attributes["p_bits"] = p_bits(call.p)
+        attributes["p_bits"] = bits_of(call.p)
         # The root of a mean divides by the number of taps (0), that of a sum by 1.
         attributes["divisor_override"] = 0 if call.normalize else 1
+    if call.reduction == "gem":
+        attributes["epsilon_bits"] = bits_of(call.epsilon)
     return attributes
 
 
 _cached_attributes = functools.lru_cache(maxsize=1024)(attributes_of)
 
 
-def composed(attributes: dict[str, Any], x: Any) -> Any:
+def composed(attributes: dict[str, Any], x: Any, parameter: Any = None) -> Any:
     """What a blending op gives, by the portable path: to be differentiated again.
 
     Args:
-        attributes: of a reduction that saves x and y; without regions.
+        attributes: of a reduction that saves x; without regions.
         x: tensor.
+        parameter: of a reduction that learns; or one for each output.
     """
     windows = _windows_of(attributes)
     data_format = "channels_first" if attributes["channels_first"] else "channels_last"
-    if attributes["reduction"] == "expectation":
+    reduction = attributes["reduction"]
+    if reduction == "expectation":
         return portable.stochastic_pool(x, windows, data_format, None)
-    p = p_of_bits(attributes["p_bits"])
+    if reduction == "soft":
+        return portable.soft_pool(x, windows, data_format, parameter)
+    if reduction == "gem":
+        epsilon = number_of(attributes["epsilon_bits"])
+        return portable.gem_pool(x, windows, data_format, parameter, epsilon)
+    p = number_of(attributes["p_bits"])
     normalize = attributes["divisor_override"] == 0
     return portable.lp_pool(x, windows, data_format, p, normalize)
+
+
+def for_each_output(attributes: dict[str, Any], x: Any, parameter: Any) -> Any:
+    """The parameter of each output by itself: `composed` depends on them one by one."""
+    y = ops.stop_gradient(composed(attributes, x, parameter))
+    first = attributes["channels_first"] and len(parameter.shape) == 1
+    shape = (-1, *(1,) * (len(x.shape) - 2)) if first else parameter.shape
+    numbers = ops.reshape(parameter, shape)
+    return numbers + ops.zeros_like(y, dtype=parameter.dtype)
 
 
 def _windows_of(attributes: dict[str, Any]) -> Windows:

@@ -23,6 +23,7 @@ from keras_pooling.implementations.compiled import (
     Compiled,
     Unpooling,
     composed,
+    saved,
 )
 
 _TARGET = "keras_pooling"  # of XLA's custom call
@@ -80,10 +81,12 @@ class Jax(Compiled):
         (x,) = _pool("MaxUnpool", call, [shape], [y.dtype], y, indices)
         return x
 
-    def blend(self, call: Call, x: Any, edges: tuple) -> Any:
+    def blend(self, call: Call, x: Any, edges: tuple, parameter: Any = None) -> Any:
         """BlendingPool."""
         shape = _output_shape(call, x, edges)
-        (y,) = _pool("BlendingPool", call, [shape], [x.dtype], x, *edges)
+        # One number is a vector too: `_folded` tells tensors by their number of axes.
+        learned = () if parameter is None else (jnp.atleast_1d(parameter),)
+        (y,) = _pool("BlendingPool", call, [shape], [x.dtype], x, *learned, *edges)
         return y
 
 
@@ -233,13 +236,29 @@ def _derivative(
     only_first = all(type(tangent) is ad.Zero for tangent in other_changes)
     if _is_linear(op, call) and only_first:
         return outputs, bind(change, *others)
-    if op == "BlendingPool" and call.reduction == "lp":
-        operands = (change, x, *outputs, *others)
-        return outputs, _pool("Tangent", call, shapes, dtypes, *operands)
+    if op == "BlendingPool" and call.reduction != "expectation":
+        parts = []
+        if type(change) is not ad.Zero:
+            operands = (change, *saved(call.reduction, x, outputs[0]), *others)
+            parts += _pool("Tangent", call, shapes, dtypes, *operands)
+        if not only_first:
+            parts.append(_through_parameter(call, x, others[0], other_changes[0]))
+        return outputs, [functools.reduce(jnp.add, parts)]
     # The rest is composed of JAX's own ops: an expectation, derivatives of derivatives.
     function = functools.partial(_COMPOSED[op], call)
     tangents = tuple(map(ad.instantiate_zeros, tangents))
     return outputs, [jax.jvp(function, tuple(primals), tangents)[1]]
+
+
+def _through_parameter(call: Call, x: Any, parameter: Any, change: Any) -> Any:
+    """What a small change of the parameter makes of y."""
+    shape = _output_shape(call, x, ())
+    operands = (x, parameter)
+    dtypes = [parameter.dtype]
+    (slopes,) = _pool("BlendingPoolParameterGrad", call, [shape], dtypes, *operands)
+    if call.channels_first and change.shape[0] > 1:
+        change = change.reshape(-1, *(1,) * (x.ndim - 2))
+    return (slopes * change).astype(x.dtype)
 
 
 def _adjoint(
@@ -273,24 +292,38 @@ def _zeros(values: list) -> list:
     return [ad.Zero(jax.typeof(value).to_tangent_aval()) for value in values]
 
 
-# None of these reductions is offered for regions, so there are no edges.
+# None of these reductions is offered for regions, so there are no edges. By way of x
+# and the parameter, y has its share in the derivatives of a gradient.
 
 
-def _value(call: Call, x: Any) -> Any:
-    return composed(call.attributes(), x)
+def _value(call: Call, x: Any, *learned: Any) -> Any:
+    return composed(call.attributes(), x, *learned)
 
 
-def _gradient(call: Call, dy: Any, x: Any, y: Any) -> Any:
-    # By way of x, y has its share in the derivatives of this.
-    _, pull_back = jax.vjp(lambda x: _value(call, x), x)
+def _gradient(call: Call, dy: Any, x: Any, *others: Any) -> Any:
+    learned = others[-1:] if call.learns else ()
+    _, pull_back = jax.vjp(lambda x: _value(call, x, *learned), x)
     return pull_back(dy)[0]
 
 
-def _tangent(call: Call, dx: Any, x: Any, y: Any) -> Any:
-    return jax.jvp(lambda x: _value(call, x), (x,), (dx,))[1]
+def _slopes(call: Call, x: Any, learned: Any) -> Any:
+    # Each output depends on a single number.
+    direction = (jnp.ones_like(learned),)
+    slopes = jax.jvp(lambda p: _value(call, x, p), (learned,), direction)[1]
+    return slopes.astype(learned.dtype)
 
 
-_COMPOSED = {"BlendingPool": _value, "BlendingPoolGrad": _gradient, "Tangent": _tangent}
+def _tangent(call: Call, dx: Any, x: Any, *others: Any) -> Any:
+    learned = others[-1:] if call.learns else ()
+    return jax.jvp(lambda x: _value(call, x, *learned), (x,), (dx,))[1]
+
+
+_COMPOSED = {
+    "BlendingPool": _value,
+    "BlendingPoolGrad": _gradient,
+    "BlendingPoolParameterGrad": _slopes,
+    "Tangent": _tangent,
+}
 
 ad.primitive_jvps[_primitive] = _derivative
 ad.primitive_transposes[_primitive] = _adjoint
@@ -308,10 +341,11 @@ def _batched(
         for x, axis, mapped in zip(operands, axes, is_mapped, strict=True)
     ]
     mapped_ones = [x for x, mapped in zip(moved, is_mapped, strict=True) if mapped]
-    if op == "FractionalRegions" or (
-        op == "SelectingPool" and call.reduction == "stochastic"
-    ):
-        # What is drawn depends on the place in the batch: each is as if alone.
+    draws = op == "SelectingPool" and call.reduction == "stochastic"
+    learns = isinstance(call, Call) and call.learns and is_mapped[-1]
+    if op == "FractionalRegions" or draws or learns:
+        # What is drawn depends on the place in the batch, and all of a batch has one
+        # parameter: each is as if alone.
         def alone(ones: list) -> list:
             ones = iter(ones)
             pairs = zip(moved, is_mapped, strict=True)

@@ -14,6 +14,8 @@ from keras_pooling.implementations.compiled import (
     Compiled,
     Unpooling,
     composed,
+    for_each_output,
+    saved,
 )
 
 # What custom_ops/kernels/spec/attributes.inc lists: every op with windows has all, and
@@ -31,6 +33,7 @@ _ATTRIBUTES = (
     "count_include_pad",
     "divisor_override",
     "p_bits",
+    "epsilon_bits",
     "overlapping",
 )
 
@@ -96,10 +99,13 @@ class TensorFlow(Compiled):
             channels_first=call.channels_first,
         )
 
-    def blend(self, call: Call, x: Any, edges: tuple) -> Any:
+    def blend(self, call: Call, x: Any, edges: tuple, parameter: Any = None) -> Any:
         """BlendingPool."""
         return _op("BlendingPool")(
-            x=x, parameter=[], regions=_regions(edges), **call.attributes()
+            x=x,
+            parameter=[] if parameter is None else [parameter],
+            regions=_regions(edges),
+            **call.attributes(),
         )
 
     def absolute(self, x: Any) -> Any:
@@ -211,19 +217,18 @@ def _selecting_pool_pick_gradient(op: tf.Operation, dy: Any) -> Any:
 
 @tf.RegisterGradient("KerasPooling>BlendingPool")
 def _blending_pool_gradient(op: tf.Operation, dy: Any) -> Any:
-    x = op.inputs[0]
+    x, *parameter = op.inputs[: 1 + op.get_attr("num_parameters")]
     arguments = _arguments_of(op)
     if arguments["reduction"] == b"expectation":
-        return _with_nones(op, _composed_gradient(arguments, x, dy))
-    parameter = op.inputs[1 : 1 + op.get_attr("num_parameters")]
+        return _with_nones(op, _composed_gradient(arguments, dy, x))
     dx = _op("BlendingPoolGrad")(
         dy=dy,
         size=_sizes(x, arguments["channels_first"]),
-        saved=[] if arguments["reduction"] == b"avg" else [x, op.outputs[0]],
+        saved=saved(arguments["reduction"].decode(), x, op.outputs[0]),
         parameter=parameter,
         **arguments,
     )
-    if not parameter:
+    if not parameter or not _tensorflow_internals.is_wanted(op, 1):
         return _with_nones(op, dx)
     slopes = _op("BlendingPoolParameterGrad")(x=x, parameter=parameter, **arguments)
     return _with_nones(op, dx, _summed_like(parameter[0], dy, slopes, arguments))
@@ -233,40 +238,59 @@ def _summed_like(
     parameter: Any, dy: Any, slopes: Any, arguments: dict[str, Any]
 ) -> Any:
     """The gradient of a parameter: one number, or one for each channel."""
-    wide = tf.float64 if dy.dtype == tf.float64 else tf.float32
-    products = tf.cast(dy, wide) * tf.cast(slopes, wide)
     axes = list(range(len(dy.shape)))
     if parameter.shape.num_elements() != 1:
         axes.remove(1 if arguments["channels_first"] else axes[-1])
-    total = tf.reshape(tf.reduce_sum(products, axes), tf.shape(parameter))
-    return tf.cast(total, parameter.dtype)
+    total = tf.reduce_sum(tf.cast(dy, slopes.dtype) * slopes, axes)
+    return tf.reshape(total, tf.shape(parameter))
 
 
 @tf.RegisterGradient("KerasPooling>BlendingPoolGrad")
 def _blending_pool_grad_gradient(op: tf.Operation, ddx: Any) -> Any:
     arguments = _arguments_of(op)
-    if arguments["reduction"] == b"avg":
+    count = op.get_attr("num_saved")
+    if count == 0:
         # dx is linear in dy, and its adjoint is the average itself.
         ddy = _op("BlendingPool")(x=ddx, parameter=[], **arguments)
         return _with_nones(op, ddy)
-    if op.get_attr("num_parameters"):
-        raise LookupError("The gradient of a learned pooling has no gradient yet.")
-    dy, _, x = op.inputs[:3]
+    dy, x = op.inputs[0], op.inputs[2]
+    end = 2 + count
+    parameter = op.inputs[end : end + op.get_attr("num_parameters")]
+    watched = [dy, x, *parameter]
     with tf.GradientTape() as tape:
-        tape.watch([dy, x])
-        dx = _composed_gradient(arguments, x, dy)
-    # By way of x, y has its share in the second of these.
-    ddy, through_x = tape.gradient(dx, [dy, x], output_gradients=ddx)
-    return _with_nones(op, ddy, None, through_x)
+        tape.watch(watched)
+        dx = _composed_gradient(arguments, *watched)
+    # By way of x and the parameter, y has its share in what comes back to them.
+    ddy, *through = tape.gradient(dx, watched, output_gradients=ddx)
+    nothing = [None] * (count - 1)
+    return _with_nones(op, ddy, None, through[0], *nothing, *through[1:])
 
 
-def _composed_gradient(arguments: dict[str, Any], x: Any, dy: Any) -> Any:
+@tf.RegisterGradient("KerasPooling>BlendingPoolParameterGrad")
+def _blending_pool_parameter_grad_gradient(op: tf.Operation, dslopes: Any) -> Any:
+    arguments = _texts(_arguments_of(op))
+    x, parameter = op.inputs[:2]
+    with tf.GradientTape() as tape:
+        tape.watch([x, parameter])
+        numbers = for_each_output(arguments, x, parameter)
+        with tf.GradientTape() as inner:
+            inner.watch(numbers)
+            y = composed(arguments, x, numbers)
+        slopes = inner.gradient(y, numbers)
+    return _with_nones(op, *tape.gradient(slopes, [x, parameter], dslopes))
+
+
+def _composed_gradient(arguments: dict[str, Any], dy: Any, *inputs: Any) -> Any:
     """The gradient of a blending op by the portable path, to be differentiated on."""
-    texts = {n: v.decode() if isinstance(v, bytes) else v for n, v in arguments.items()}
     with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = composed(texts, x)
-    return tape.gradient(y, x, output_gradients=dy)
+        tape.watch(inputs[0])
+        y = composed(_texts(arguments), *inputs)
+    return tape.gradient(y, inputs[0], output_gradients=dy)
+
+
+def _texts(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Attributes with texts as the core has them."""
+    return {n: v.decode() if isinstance(v, bytes) else v for n, v in arguments.items()}
 
 
 # Both are linear, and each is the other's transpose.

@@ -22,6 +22,8 @@ from keras_pooling.implementations.compiled import (
     Unpooling,
     attributes_of,
     composed,
+    for_each_output,
+    saved,
 )
 
 _DTYPES = {  # KerasPoolingType
@@ -90,11 +92,12 @@ class Torch(Compiled):
         sizes = plane.output_sizes(call.sizes(y.shape))
         return _ops.max_unpool(y, indices, _text(call), list(sizes))
 
-    def blend(self, call: Call, x: Any, edges: tuple) -> Any:
+    def blend(self, call: Call, x: Any, edges: tuple, parameter: Any = None) -> Any:
         """BlendingPool; where no gradient is asked for, by a plainer operator."""
-        if torch.is_grad_enabled() and x.requires_grad:
-            return _ops.blending_pool(x, *_arguments(call, x, edges))
-        return _ops.blending_pool_values(x, *_arguments(call, x, edges))
+        learns = parameter is not None and parameter.requires_grad
+        is_tracked = torch.is_grad_enabled() and (x.requires_grad or learns)
+        pool = _ops.blending_pool if is_tracked else _ops.blending_pool_values
+        return pool(x, parameter, *_arguments(call, x, edges))
 
 
 def _arguments(call: Call, x: Any, edges: tuple) -> tuple[Any, str, list]:
@@ -214,6 +217,14 @@ def _run(
 
 def _is_first(text: str) -> bool:
     return "channels_first=1" in text
+
+
+def _reduction(text: str) -> str:
+    return text.split("'", 2)[1].split(";")[0]
+
+
+def _given(tensor: torch.Tensor | None) -> list[torch.Tensor]:
+    return [] if tensor is None else [tensor]
 
 
 def _swapped(x: torch.Tensor, to_first: bool) -> torch.Tensor:
@@ -341,31 +352,51 @@ def _selecting_pool_pick(compute, x, taps, edges, call):
     return _restored(y, call, first)
 
 
-@_operator("blending_pool(Tensor x, Tensor? edges, str call, SymInt[] sizes) -> Tensor")
 @_operator(
-    "blending_pool_values(Tensor x, Tensor? edges, str call, SymInt[] sizes) -> Tensor"
+    "blending_pool(Tensor x, Tensor? parameter, Tensor? edges, str call, "
+    "SymInt[] sizes) -> Tensor"
 )
-def _blending_pool(compute, x, edges, call, sizes):
+@_operator(
+    "blending_pool_values(Tensor x, Tensor? parameter, Tensor? edges, str call, "
+    "SymInt[] sizes) -> Tensor"
+)
+def _blending_pool(compute, x, parameter, edges, call, sizes):
     first = _order(x, call)
     x = _laid_out(x, call, first)
     y = _empty(x, first, sizes, x.dtype)
     if compute:
-        _run("BlendingPool", call, first, [x, *_edges(edges, sizes)], [y])
+        inputs = [x, *_given(parameter), *_edges(edges, sizes)]
+        _run("BlendingPool", call, first, inputs, [y])
     return _restored(y, call, first)
 
 
 @_operator(
-    "blending_pool_grad(Tensor dy, Tensor? x, Tensor? y, Tensor? edges, str call, "
-    "SymInt[] sizes, bool first) -> Tensor"
+    "blending_pool_grad(Tensor dy, Tensor? x, Tensor? y, Tensor? parameter, "
+    "Tensor? edges, str call, SymInt[] sizes, bool first) -> Tensor"
 )
-def _blending_pool_grad(compute, dy, x, y, edges, call, sizes, first):
+def _blending_pool_grad(compute, dy, x, y, parameter, edges, call, sizes, first):
     dy = _laid_out(dy, call, first)
-    saved = [] if x is None else [_laid_out(v, call, first) for v in (x, y)]
+    saved = [_laid_out(v, call, first) for v in (x, y) if v is not None]
     dx = _empty(dy, first, sizes, dy.dtype)
     if compute:
-        inputs = [dy, torch.tensor(sizes), *saved, *_edges(edges, _spatial(dy, first))]
+        inputs = [dy, torch.tensor(sizes), *saved, *_given(parameter)]
+        inputs += _edges(edges, _spatial(dy, first))
         _run("BlendingPoolGrad", call, first, inputs, [dx])
     return _restored(dx, call, first)
+
+
+@_operator(
+    "blending_pool_parameter_grad(Tensor x, Tensor parameter, str call, "
+    "SymInt[] sizes) -> Tensor"
+)
+def _blending_pool_parameter_grad(compute, x, parameter, call, sizes):
+    first = _order(x, call)
+    x = _laid_out(x, call, first)
+    slopes = _empty(x, first, sizes, parameter.dtype)
+    if compute:
+        inputs = [x, parameter]
+        _run("BlendingPoolParameterGrad", call, first, inputs, [slopes])
+    return _restored(slopes, call, first)
 
 
 @_operator(
@@ -500,54 +531,89 @@ def _max_unpool_grad_backward(ctx: Any, ddy: Any) -> tuple:
 
 
 def _keep_blend(ctx: Any, inputs: tuple, output: Any) -> None:
-    x, edges, ctx.call, _ = inputs
+    x, parameter, edges, ctx.call, ctx.windows = inputs
     ctx.sizes = _spatial(x, _is_first(ctx.call))
     ctx.first = _order(x, ctx.call)
-    saved = (None, None) if "reduction='avg" in ctx.call else (x, output)
-    ctx.save_for_backward(*saved, edges)
+    kept = [*saved(_reduction(ctx.call), x, output), None, None][:2]
+    ctx.save_for_backward(*kept, parameter, edges)
 
 
 @_differentiated("blending_pool", _keep_blend)
 def _blending_pool_backward(ctx: Any, dy: Any) -> tuple:
-    x, y, edges = ctx.saved_tensors
-    if "reduction='expectation" in ctx.call:
+    x, y, parameter, edges = ctx.saved_tensors
+    dx = through = None
+    if _reduction(ctx.call) == "expectation":
         dx = _composed_gradient(ctx.call, x, dy)
-    else:
-        dx = _ops.blending_pool_grad(dy, x, y, edges, ctx.call, ctx.sizes, ctx.first)
-    return dx, None, None, None
+    elif ctx.needs_input_grad[0]:
+        kept = (x, y, parameter, edges)
+        dx = _ops.blending_pool_grad(dy, *kept, ctx.call, ctx.sizes, ctx.first)
+    if ctx.needs_input_grad[1]:
+        kept = (x, parameter, ctx.call, ctx.windows)
+        slopes = _ops.blending_pool_parameter_grad(*kept)
+        through = _summed_like(parameter, dy.to(slopes.dtype) * slopes, ctx.call)
+    return dx, through, None, None, None
+
+
+def _summed_like(parameter: torch.Tensor, products: torch.Tensor, text: str) -> Any:
+    """The gradient of a parameter: one number, or one for each channel."""
+    axes = list(range(products.ndim))
+    if parameter.numel() != 1:
+        axes.pop(1 if _is_first(text) else -1)
+    return products.sum(axes).reshape(parameter.shape)
 
 
 def _keep_blend_grad(ctx: Any, inputs: tuple, output: Any) -> None:
-    dy, x, _, edges, ctx.call, _, _ = inputs
-    ctx.save_for_backward(*((None, None) if x is None else (dy, x)), edges)
+    dy, x, _, parameter, edges, ctx.call, _, _ = inputs
+    ctx.save_for_backward(*((None, None) if x is None else (dy, x)), parameter, edges)
     ctx.windows = _spatial(dy, _is_first(ctx.call))
 
 
 @_differentiated("blending_pool_grad", _keep_blend_grad)
 def _blending_pool_grad_backward(ctx: Any, ddx: Any) -> tuple:
-    dy, x, edges = ctx.saved_tensors
+    dy, x, parameter, edges = ctx.saved_tensors
+    nothing = (None,) * 4
     if x is None:
         # dx is linear in dy, and its adjoint is the average itself.
-        ddy = _ops.blending_pool(ddx, edges, ctx.call, ctx.windows)
-        return ddy, None, None, None, None, None, None
-    # By way of x, y has its share in the second of these.
+        ddy = _ops.blending_pool(ddx, None, edges, ctx.call, ctx.windows)
+        return ddy, None, None, None, *nothing
+    # By way of x and the parameter, y has its share in what comes back to them.
     with torch.enable_grad():
-        dy, x = _tracked(dy), _tracked(x)
-        dx = _composed_gradient(ctx.call, x, dy)
-        ddy, through_x = torch.autograd.grad(dx, (dy, x), ddx, create_graph=True)
-    return ddy, through_x, None, None, None, None, None
+        inputs = [_tracked(tensor) for tensor in (dy, x, *_given(parameter))]
+        dx = _composed_gradient(ctx.call, inputs[1], inputs[0], *inputs[2:])
+        ddy, *through = torch.autograd.grad(dx, inputs, ddx, create_graph=True)
+    through_x, through_parameter = [*through, None][:2]
+    return ddy, through_x, None, through_parameter, *nothing
+
+
+def _keep_slopes(ctx: Any, inputs: tuple, output: Any) -> None:
+    x, parameter, ctx.call, _ = inputs
+    ctx.save_for_backward(x, parameter)
+
+
+@_differentiated("blending_pool_parameter_grad", _keep_slopes)
+def _blending_pool_parameter_grad_backward(ctx: Any, dslopes: Any) -> tuple:
+    with torch.enable_grad():
+        x, parameter = map(_tracked, ctx.saved_tensors)
+        attributes = _attributes_in(ctx.call)
+        numbers = for_each_output(attributes, x, parameter)
+        y = composed(attributes, x, numbers)
+        slopes = torch.autograd.grad(y.sum(), numbers, create_graph=True)[0]
+        through = torch.autograd.grad(
+            slopes, (x, parameter), dslopes, create_graph=True
+        )
+    return *through, None, None
 
 
 def _tracked(x: torch.Tensor) -> torch.Tensor:
     return x if x.requires_grad else x.detach().requires_grad_()
 
 
-def _composed_gradient(text: str, x: Any, dy: Any) -> Any:
+def _composed_gradient(text: str, x: Any, dy: Any, *parameter: Any) -> Any:
     """The gradient of a blending op by the portable path."""
     further = torch.is_grad_enabled()
     with torch.enable_grad():
         x = _tracked(x)
-        y = composed(_attributes_in(text), x)
+        y = composed(_attributes_in(text), x, *parameter)
         return torch.autograd.grad(y, x, dy, create_graph=further)[0]
 
 

@@ -29,6 +29,16 @@ from keras_pooling.layers.fractional_pooling import (
     FractionalMaxPool2D,
     FractionalMaxPool3D,
 )
+from keras_pooling.layers.gem_pooling import (
+    GeMPool,
+    GeMPool1D,
+    GeMPool2D,
+    GeMPool3D,
+    GlobalGeMPool,
+    GlobalGeMPool1D,
+    GlobalGeMPool2D,
+    GlobalGeMPool3D,
+)
 from keras_pooling.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -65,6 +75,12 @@ from keras_pooling.layers.median_pooling import (
     MedianPool3D,
 )
 from keras_pooling.layers.min_pooling import MinPool, MinPool1D, MinPool2D, MinPool3D
+from keras_pooling.layers.soft_pooling import (
+    SoftPool,
+    SoftPool1D,
+    SoftPool2D,
+    SoftPool3D,
+)
 from keras_pooling.layers.spatial_pyramid_pooling import SpatialPyramidPool2D
 from keras_pooling.layers.stochastic_pooling import (
     StochasticPool,
@@ -91,9 +107,15 @@ FractionalAveragePooling3D = FractionalAvgPool3D
 FractionalMaxPooling1D = FractionalMaxPool1D
 FractionalMaxPooling2D = FractionalMaxPool2D
 FractionalMaxPooling3D = FractionalMaxPool3D
+GeMPooling1D = GeMPool1D
+GeMPooling2D = GeMPool2D
+GeMPooling3D = GeMPool3D
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalAvgPool3D = GlobalAveragePooling3D
+GlobalGeMPooling1D = GlobalGeMPool1D
+GlobalGeMPooling2D = GlobalGeMPool2D
+GlobalGeMPooling3D = GlobalGeMPool3D
 GlobalLpPooling1D = GlobalLpPool1D
 GlobalLpPooling2D = GlobalLpPool2D
 GlobalLpPooling3D = GlobalLpPool3D
@@ -118,6 +140,9 @@ MinPooling1D = MinPool1D
 MinPooling2D = MinPool2D
 MinPooling3D = MinPool3D
 SpatialPyramidPooling2D = SpatialPyramidPool2D
+SoftPooling1D = SoftPool1D
+SoftPooling2D = SoftPool2D
+SoftPooling3D = SoftPool3D
 StochasticPooling1D = StochasticPool1D
 StochasticPooling2D = StochasticPool2D
 StochasticPooling3D = StochasticPool3D
@@ -160,6 +185,13 @@ __all__ = [
     "FractionalMaxPooling1D",
     "FractionalMaxPooling2D",
     "FractionalMaxPooling3D",
+    "GeMPool",
+    "GeMPool1D",
+    "GeMPool2D",
+    "GeMPool3D",
+    "GeMPooling1D",
+    "GeMPooling2D",
+    "GeMPooling3D",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -167,6 +199,13 @@ __all__ = [
     "GlobalAvgPool1D",
     "GlobalAvgPool2D",
     "GlobalAvgPool3D",
+    "GlobalGeMPool",
+    "GlobalGeMPool1D",
+    "GlobalGeMPool2D",
+    "GlobalGeMPool3D",
+    "GlobalGeMPooling1D",
+    "GlobalGeMPooling2D",
+    "GlobalGeMPooling3D",
     "GlobalLpPool",
     "GlobalLpPool1D",
     "GlobalLpPool2D",
@@ -221,6 +260,13 @@ __all__ = [
     "MinPooling1D",
     "MinPooling2D",
     "MinPooling3D",
+    "SoftPool",
+    "SoftPool1D",
+    "SoftPool2D",
+    "SoftPool3D",
+    "SoftPooling1D",
+    "SoftPooling2D",
+    "SoftPooling3D",
     "SpatialPyramidPool2D",
     "SpatialPyramidPooling2D",
     "StochasticPool",

@@ -101,8 +101,7 @@ class BasePooling(BaseLayer):
                 self._windows,
                 self.data_format,
                 self.keepdims,
-                **self._options,
-                **more,
+                **{**self._options, **more},
             )
 
     def get_config(self) -> dict[str, Any]:
@@ -207,6 +206,77 @@ class BaseGlobalPooling(BasePooling):
 
     def _own_config(self) -> dict[str, Any]:
         return {"keepdims": self.keepdims, **self._options}
+
+
+class BaseLearnedPooling(BasePooling):
+    """A layer whose reduction has a parameter: a number, or a weight that is learned.
+
+    Args:
+        *args: arguments of the next base class.
+        learned: three arguments by name: the parameter, a number where a weight begins;
+            `trainable_…`, whether there is a weight; `per_channel`, whether each
+            channel has one.
+        **kwargs: further arguments of the next base class.
+    """
+
+    least: ClassVar[float | None] = None  # what the weight is held to
+    parameter: ClassVar[str]
+
+    def __init__(self, *args: Any, learned: dict[str, Any], **kwargs: Any):
+        checks = {self.parameter: arguments.PARAMETERS[self.parameter]}
+        with arguments.errors_name(type(self).__name__):
+            self._learned = {
+                name: checks.get(name, arguments.flag)(name, value)
+                for name, value in learned.items()
+            }
+        super().__init__(*args, **kwargs)
+        self.built = not self._has_weight
+
+    @property
+    def _has_weight(self) -> bool:
+        return bool(self._learned[f"trainable_{self.parameter}"])
+
+    def build(self, input_shape: tuple) -> None:
+        """Makes the weight; raises ValueError if the windows do not fit the shape."""
+        super().build(input_shape)
+        if self._has_weight:
+            shape = self._parameter_shape(input_shape)
+            weight = self.add_weight(
+                shape=shape,
+                initializer=keras.initializers.Constant(self._learned[self.parameter]),
+                constraint=self._held,
+                autocast=False,  # small steps are lost in halves
+                name=self.parameter,
+            )
+            setattr(self, self.parameter, weight)
+
+    def _parameter_shape(self, input_shape: tuple) -> tuple[int, ...]:
+        if not self._learned["per_channel"]:
+            return ()
+        channels = input_shape[1 if self.data_format == "channels_first" else -1]
+        if channels is None:
+            raise ValueError(
+                f"{type(self).__name__}: per_channel=True needs the number of channels."
+                f" Received input_shape={tuple(input_shape)}. Give the input's channel "
+                "axis a size."
+            )
+        return (channels,)
+
+    def _held(self, weight: Any) -> Any:
+        return weight if self.least is None else keras.ops.maximum(weight, self.least)
+
+    def call(self, inputs: Any) -> Any:
+        """Pools a tensor."""
+        return self.pool(inputs)
+
+    def pool(self, inputs: Any, **more: Any) -> Any:
+        """Pools with the layer's arguments and parameter, and some of this call."""
+        return super().pool(
+            inputs, **{self.parameter: getattr(self, self.parameter)}, **more
+        )
+
+    def _own_config(self) -> dict[str, Any]:
+        return {**super()._own_config(), **self._learned}
 
 
 class BaseRandomPooling(BasePooling):

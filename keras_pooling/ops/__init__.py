@@ -10,7 +10,9 @@ from keras_pooling.ops.functions import (
     avg_pool,
     fractional_avg_pool,
     fractional_max_pool,
+    gem_pool,
     global_avg_pool,
+    global_gem_pool,
     global_lp_pool,
     global_max_pool,
     lp_pool,
@@ -18,6 +20,7 @@ from keras_pooling.ops.functions import (
     max_unpool,
     median_pool,
     min_pool,
+    soft_pool,
     stochastic_pool,
 )
 from keras_pooling.ops.k_max import k_max_pool
@@ -32,7 +35,9 @@ __all__ = [
     "blur_pool",
     "fractional_avg_pool",
     "fractional_max_pool",
+    "gem_pool",
     "global_avg_pool",
+    "global_gem_pool",
     "global_lp_pool",
     "global_max_pool",
     "k_max_pool",
@@ -43,6 +48,7 @@ __all__ = [
     "maxout",
     "median_pool",
     "min_pool",
+    "soft_pool",
     "spatial_pyramid_pool",
     "stochastic_pool",
 ]

@@ -34,6 +34,10 @@ _MAX_DTYPES = {
 }
 
 
+# The parameter that some functions have, which may be learned.
+PARAMETERS = {"gem_pool": "p", "soft_pool": "beta"}
+
+
 class Plan(NamedTuple):
     """What pooling an input of one shape will give."""
 
@@ -191,10 +195,22 @@ def _computed(
         options = {**options, "seed": seed}
     if mask is not None:
         options = {**options, "mask": mask}
-    if options.get("p") == math.inf:
+    if function in PARAMETERS:
+        name = PARAMETERS[function]
+        options = {**options, name: _parameter(options[name], x)}
+    elif options.get("p") == math.inf:
         absolute = getattr(implementation, "absolute", ops.abs)
         return implementation.max_pool(absolute(x), windows, data_format)
     return getattr(implementation, function)(x, windows, data_format, **options)
+
+
+def _parameter(value: Any, x: Any) -> Any:
+    """A number or tensor in the dtype that halves are widened to."""
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    dtype = "float32" if dtype in ("float16", "bfloat16") else dtype
+    if ops.is_tensor(value) or isinstance(value, keras.Variable):
+        return ops.cast(ops.convert_to_tensor(value), dtype)
+    return ops.convert_to_tensor(value, dtype)
 
 
 def implementation_of(x: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_pooling import arguments
 from keras_pooling.arguments import ArgumentError, DataFormat, Padding, RegionsPer
@@ -201,6 +202,97 @@ def lp_pool(
 
 
 @public
+def gem_pool(
+    inputs: Tensor,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+    data_format: DataFormat | None = None,
+    *,
+    p: Tensor = 3.0,
+    epsilon: float = 1e-6,
+    dilation_rate: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """`(mean of x^p)^(1/p)` of each window's taps. `GeMPool` says it in full.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        p: number > 0, or one per channel; a tensor of them has a gradient.
+        epsilon: number > 0 that replaces each tap below it.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed or the windows do not fit.
+
+    Example:
+
+    >>> y = kp.ops.gem_pool([[[1.], [7.], [3.], [3.]]], 2, p=2.0)
+    >>> keras.ops.convert_to_numpy(y).round(4)
+    array([[[5.],
+            [3.]]], dtype=float32)
+    """
+    windows = arguments.sliding_windows(
+        dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
+    )
+    options = arguments.options(epsilon=epsilon)
+    p = _parameter("p", p, inputs, data_format)
+    return _pool("gem_pool", inputs, windows, data_format, p=p, **options)
+
+
+@public
+def soft_pool(
+    inputs: Tensor,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+    data_format: DataFormat | None = None,
+    *,
+    beta: Tensor = 1.0,
+    dilation_rate: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Mean of each window's taps x by weight e^(beta·x). `SoftPool` says it in full.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        beta: number, or one per channel; a tensor of them has a gradient.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed or the windows do not fit.
+
+    Example:
+
+    >>> y = kp.ops.soft_pool([[[0.], [2.], [3.], [3.]]], 2)
+    >>> keras.ops.convert_to_numpy(y).round(4)
+    array([[[1.7616],
+            [3.    ]]], dtype=float32)
+    """
+    windows = arguments.sliding_windows(
+        dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
+    )
+    beta = _parameter("beta", beta, inputs, data_format)
+    return _pool("soft_pool", inputs, windows, data_format, beta=beta)
+
+
+@public
 def min_pool(
     inputs: Tensor,
     pool_size: int | Sequence[int],
@@ -360,6 +452,41 @@ def global_lp_pool(
     """
     options = arguments.options(p=p, normalize=normalize)
     return _pool_all("lp_pool", inputs, data_format, keepdims, **options)
+
+
+@public
+def global_gem_pool(
+    inputs: Tensor,
+    data_format: DataFormat | None = None,
+    keepdims: bool = False,
+    *,
+    p: Tensor = 3.0,
+    epsilon: float = 1e-6,
+) -> Tensor:
+    """`(mean of x^p)^(1/p)` of each channel.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        keepdims: bool, whether the spatial axes stay, with length 1.
+        p: number > 0, or one per channel; a tensor of them has a gradient.
+        epsilon: number > 0 that replaces each tap below it.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed or a spatial axis is empty.
+
+    Example:
+
+    >>> y = kp.ops.global_gem_pool([[[1.], [5.], [7.]]], p=2.0)
+    >>> keras.ops.convert_to_numpy(y).round(4)
+    array([[5.]], dtype=float32)
+    """
+    options = arguments.options(epsilon=epsilon)
+    p = _parameter("p", p, inputs, data_format)
+    return _pool_all("gem_pool", inputs, data_format, keepdims, p=p, **options)
 
 
 @public
@@ -606,6 +733,35 @@ def _pool_all(
     keepdims = arguments.flag("keepdims", keepdims)
     windows = AdaptiveWindows(1)
     return _pool(function, inputs, windows, data_format, keepdims=keepdims, **options)
+
+
+def _parameter(
+    name: str, value: Any, inputs: Tensor, data_format: DataFormat | None
+) -> Any:
+    """A number of a reduction, or one for each channel; tensors stay what they are."""
+    is_tensor = keras.ops.is_tensor(value) or isinstance(value, keras.Variable)
+    if is_tensor and isinstance(inputs, keras.KerasTensor):
+        raise ArgumentError(
+            "a node of a functional model holds numbers, which it does not learn. "
+            f"Received inputs={inputs}, {name}={value}. Use the layer of keras_pooling "
+            "in its place."
+        )
+    if not is_tensor:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            value = np.array(value, dtype=object)
+        if not isinstance(value, np.ndarray) or value.ndim == 0:
+            return arguments.PARAMETERS[name](name, value)
+        numbers = [arguments.PARAMETERS[name](name, n) for n in value.ravel()]
+        value = np.array(numbers, "float64").reshape(value.shape)
+    shape, layout = tuple(value.shape), arguments.data_format_name(data_format)
+    channels = inputs.shape[1 if layout == "channels_first" else -1]
+    if shape in ((), (1,)) or (len(shape) == 1 and channels in (None, shape[0])):
+        return value
+    raise ArgumentError(
+        f"the `{name}` argument must be one number, or one per channel. Received "
+        f"{name} of shape {shape}, inputs of shape {tuple(inputs.shape)}, "
+        f'data_format="{layout}". Use a shape of () or ({channels},).'
+    )
 
 
 def _cut(

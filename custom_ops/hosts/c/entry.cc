@@ -265,8 +265,9 @@ const char* KerasPoolingReductions(void) {
     for (const ReductionInfo& info : AllReductions()) {
       text += std::string(text.empty() ? "" : "\n") + info.name +
               (info.kind == ReductionKind::kSelects ? " selects" : " blends");
-      for (const bool flag : {info.has_integers, info.draws, info.learns,
-                              info.saves_values, info.has_gradient}) {
+      for (const bool flag :
+           {info.has_integers, info.draws, info.learns, info.saves != Saves::kNothing,
+            info.saves == Saves::kValues, info.has_gradient}) {
         text += flag ? " 1" : " 0";
       }
     }

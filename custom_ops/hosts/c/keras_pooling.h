@@ -128,8 +128,8 @@ KERAS_POOLING_API int32_t KerasPoolingThreads(void);
 KERAS_POOLING_API const char* KerasPoolingOps(void);
 
 /* The reductions, a line each: name, kind (selects, blends), whether it is defined for
- * integers, draws, takes a parameter, saves x and y for its gradient, and has a
- * gradient op: "max selects 1 0 0 0 1". */
+ * integers, draws, takes a parameter, saves x for its gradient, saves y for it, and has
+ * a gradient op: "max selects 1 0 0 0 0 1". */
 KERAS_POOLING_API const char* KerasPoolingReductions(void);
 
 /* The instruction set in use, all that this machine can run (best first, by commas),

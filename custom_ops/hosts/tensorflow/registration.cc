@@ -5,7 +5,8 @@
 // - SelectingPoolGrad (dy, taps, size → dx).
 // - SelectingPoolPick (x, taps → y): that tap of another tensor; gradient of the
 //   gradient.
-// - BlendingPool (x, parameter → y): every tap has a share; avg, lp, gem, expectation.
+// - BlendingPool (x, parameter → y): every tap has a share; avg, lp, gem, soft,
+//   expectation.
 // - BlendingPoolGrad (dy, size, saved, parameter → dx).
 // - BlendingPoolParameterGrad (x, parameter → derivatives of y by it).
 // - TapIndices (taps, size → indices): flat, in the image's plane.
@@ -15,8 +16,9 @@
 //
 // `size` holds the input's spatial sizes; batch and channels are dy's, or y's. Of the
 // ops that know no windows, `window` says how many spatial axes. `saved` is empty
-// for avg, else x and y. `parameter` is empty but for gem, which learns p. `regions` is
-// empty unless the geometry is: then it holds the edges of each axis.
+// for avg, x for soft, else x and y. `parameter` is empty but for gem, which learns p,
+// and soft, which learns β; P is T, or of halves float. `regions` is empty unless the
+// geometry is: then it holds the edges of each axis.
 #include "hosts/tensorflow/node_op.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/shape_inference.h"
@@ -139,12 +141,13 @@ REGISTER_OP("KerasPooling>SelectingPoolPick")
 
 REGISTER_OP("KerasPooling>BlendingPool")
     .Input("x: T")
-    .Input("parameter: num_parameters * T")
+    .Input("parameter: num_parameters * P")
     .Input("regions: num_regions * int64")
     .Output("y: T")
     .Attr("num_parameters: int >= 0 = 0")
     .Attr("num_regions: int >= 0 = 0")
     .Attr("T: {half, bfloat16, float, double}")
+    .Attr("P: {float, double} = DT_FLOAT")
     .Attr(ReductionAttribute("kBlends"))
 #include "kernels/spec/attributes.inc"  // NOLINT(build/include)
     .KP_SHAPES("BlendingPool", -1);
@@ -153,25 +156,27 @@ REGISTER_OP("KerasPooling>BlendingPoolGrad")
     .Input("dy: T")
     .Input("size: int64")
     .Input("saved: num_saved * T")
-    .Input("parameter: num_parameters * T")
+    .Input("parameter: num_parameters * P")
     .Input("regions: num_regions * int64")
     .Output("dx: T")
     .Attr("num_saved: int >= 0 = 0")
     .Attr("num_parameters: int >= 0 = 0")
     .Attr("num_regions: int >= 0 = 0")
     .Attr("T: {half, bfloat16, float, double}")
+    .Attr("P: {float, double} = DT_FLOAT")
     .Attr(ReductionAttribute("kBlends"))
 #include "kernels/spec/attributes.inc"  // NOLINT(build/include)
     .KP_SHAPES("BlendingPoolGrad", 1);
 
 REGISTER_OP("KerasPooling>BlendingPoolParameterGrad")
     .Input("x: T")
-    .Input("parameter: num_parameters * T")
+    .Input("parameter: num_parameters * P")
     .Input("regions: num_regions * int64")
-    .Output("gradient: T")
+    .Output("gradient: P")
     .Attr("num_parameters: int >= 0 = 0")
     .Attr("num_regions: int >= 0 = 0")
     .Attr("T: {half, bfloat16, float, double}")
+    .Attr("P: {float, double} = DT_FLOAT")
     .Attr(ReductionAttribute("kBlends"))
 #include "kernels/spec/attributes.inc"  // NOLINT(build/include)
     .KP_SHAPES("BlendingPoolParameterGrad", -1);

@@ -18,6 +18,8 @@ const char* NameOf(Task task) {
       return "pick";
     case Task::kParameterGradient:
       return "gradient of the parameter";
+    case Task::kPrepare:
+      return "before backward";
   }
   return "";
 }

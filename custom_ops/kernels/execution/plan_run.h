@@ -32,6 +32,7 @@ struct PlanRun {
   }
   int64_t visited_positions() const { return visited(0) * visited(1) * visited(2); }
   int64_t element_size() const { return ElementSize(call.type); }
+  int64_t math_size() const { return ElementSize(MathTypeOf(call.type)); }
 
   // Whether boxes reach into their neighbours by scratch memory, so that many small
   // ones would do much work twice.

@@ -33,7 +33,7 @@ struct Moved {
   bool is_streamed;
 };
 
-enum { kX, kDx, kY, kDy, kTaps, kOperands };
+enum { kX, kDx, kY, kDy, kTaps, kNorms, kOperands };
 
 // The parts of the input and of the output that a tile works on.
 struct TileBoxes {
@@ -77,16 +77,19 @@ class ChannelsFirst {
     const Operands& o = run.call.operands;
     const Task task = run.call.task;
     const int64_t size = run.element_size();
+    const int64_t math_size = run.math_size();
     const bool streams = run.streams();
     const auto bytes = [](const void* tensor) {
       return static_cast<char*>(const_cast<void*>(tensor));
     };
     return {{{bytes(o.x), size, false, false, false},
              {bytes(o.dx), size, false, true, streams},
-             {bytes(o.y), size, true, task != Task::kBackward, streams},
+             {bytes(o.y), HasMathY(task, o) ? math_size : size, true,
+              task != Task::kBackward, streams},
              {bytes(o.dy), size, true, false, false},
              {bytes(o.taps), TapSize(run.call.tap_type), true, task == Task::kForward,
-              false}}};
+              false},
+             {bytes(o.norms), math_size, true, task == Task::kPrepare, false}}};
   }
 
   int64_t Units(const TileChoice& tiles) const {
@@ -118,9 +121,8 @@ class ChannelsFirst {
 
   // The planes' own numbers, one per lane, if the reduction has one per channel.
   int64_t ParameterBytes(int64_t lanes) const {
-    return run_.call.operands.parameters.period > 1
-               ? RoundUp(lanes * run_.element_size())
-               : 0;
+    return run_.call.operands.parameters.period > 1 ? RoundUp(lanes * run_.math_size())
+                                                    : 0;
   }
 
   int64_t MostBytes(const Tiling& tiling, int64_t lanes) const {
@@ -212,7 +214,7 @@ class ChannelsFirst {
     move_all(false);
     Parameters parameters = run_.call.operands.parameters;
     if (parameters.period > 1) {
-      const int64_t size = run_.element_size();
+      const int64_t size = run_.math_size();
       const auto* const all = static_cast<const char*>(parameters.learned);
       for (int64_t lane = 0; lane < lanes; ++lane) {
         const int64_t channel = (plane + lane) % plan.all_channels;
@@ -223,8 +225,8 @@ class ChannelsFirst {
       parameters.period = lanes;
       scratch += ParameterBytes(lanes);
     }
-    const Operands operands = {packed[kX],  packed[kY],  packed[kTaps],
-                               packed[kDy], packed[kDx], parameters};
+    const Operands operands = {packed[kX],  packed[kY],     packed[kTaps], packed[kDy],
+                               packed[kDx], packed[kNorms], parameters};
     const TileView view = {
         Packed(boxes.in, lanes),
         Packed(boxes.out, lanes),
@@ -274,7 +276,7 @@ void ShareChannelsFirst(const PlanRun& run) {
   if (parameters.period == 1) return WalkInPlace(run, run.call, all);
   for (int64_t plane = all.begin; plane < all.end; ++plane) {
     Call call = run.call;  // with the channel's own number
-    const int64_t offset = plane % plan.all_channels * run.element_size();
+    const int64_t offset = plane % plan.all_channels * run.math_size();
     call.operands.parameters.learned =
         static_cast<const char*>(parameters.learned) + offset;
     call.operands.parameters.period = 1;

@@ -81,8 +81,6 @@ std::string CheckTypes(const BoundOp& op, const std::vector<Role>& roles,
       case Role::kDx:
       case Role::kY:
       case Role::kDy:
-      case Role::kParameter:
-      case Role::kParameterGradient:
         if (value_type != nullptr && type != *value_type) {
           return std::string("tensors differ in data type: ") + NameOf(*value_type) +
                  " and " + NameOf(type);
@@ -95,6 +93,12 @@ std::string CheckTypes(const BoundOp& op, const std::vector<Role>& roles,
                  ". Use one of float16, bfloat16, float32, float64";
         }
         break;
+      case Role::kParameter:
+      case Role::kParameterGradient:
+        if (value_type == nullptr || type == MathTypeOf(*value_type)) break;
+        return std::string("the parameter of ") + NameOf(*value_type) +
+               " and its gradient must be " + NameOf(MathTypeOf(*value_type)) +
+               ". Received dtype=" + NameOf(type);
       case Role::kTaps:
         if (TapTypeOf(type) == TapType::kNone) {
           return std::string("taps must be uint8 or int32. Received dtype=") +
@@ -251,8 +255,8 @@ const std::vector<Op>& AllOps() {
        &ParsePool,
        {{Role::kDy},
         {Role::kSize},
-        {Role::kX, When::kIfSaves},
-        {Role::kY, When::kIfSaves},
+        {Role::kX, When::kIfSavesX},
+        {Role::kY, When::kIfSavesY},
         {Role::kParameter, When::kIfLearns},
         {Role::kRegions, When::kIfRegions}},
        {Role::kDx},
@@ -315,7 +319,8 @@ std::vector<Role> BoundOp::InputRoles() const {
     size_t count = 1;
     if (input.when == When::kIfDraws) count = info.draws;
     if (input.when == When::kIfLearns) count = info.learns;
-    if (input.when == When::kIfSaves) count = info.saves_values;
+    if (input.when == When::kIfSavesX) count = info.saves != Saves::kNothing;
+    if (input.when == When::kIfSavesY) count = info.saves == Saves::kValues;
     if (input.when == When::kIfRegions) {
       count = spec.geometry == Geometry::kRegions ? spec.axes.size() : 0;
     }

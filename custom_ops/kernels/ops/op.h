@@ -34,9 +34,10 @@ enum class Role {
 // When an op takes an input.
 enum class When {
   kAlways,
-  kIfDraws,    // the reduction
-  kIfLearns,   // the reduction has a parameter
-  kIfSaves,    // the reduction's gradient reads x and y
+  kIfDraws,   // the reduction
+  kIfLearns,  // the reduction has a parameter
+  kIfSavesX,  // the reduction's gradient reads x
+  kIfSavesY,
   kIfRegions,  // one for each spatial axis
 };
 

@@ -4,9 +4,11 @@
 #include <limits>
 
 #include "kernels/execution/call.h"
+#include "kernels/execution/huge_pages.h"
 #include "kernels/ops/infer.h"
 #include "kernels/ops/taps.h"
 #include "kernels/ops/unpool.h"
+#include "kernels/spec/integers.h"
 #include "kernels/spec/region_draw.h"
 
 namespace keras_pooling {
@@ -73,6 +75,37 @@ std::string CheckMostTaps(const std::vector<Plan>& plans, TapType type) {
   return "";
 }
 
+// Memory for what Task::kPrepare makes of each window, and the call that makes it.
+class Prepared {
+ public:
+  // `dy` has as many elements as there are windows.
+  Prepared(const Call& backward, const Array& dy)
+      : size_(RoundUp(CountOf(dy) * ElementSize(MathTypeOf(backward.type)))),
+        scratch_(2 * size_),
+        call_(backward) {
+    AdviseHugePages(scratch_.data(), 2 * size_);
+    call_.task = Task::kPrepare;
+    SetOperands(&call_);
+  }
+
+  void SetOperands(Call* call) const {
+    call->operands.y = scratch_.data();
+    call->operands.norms = static_cast<char*>(scratch_.data()) + size_;
+  }
+  const Call& call() const { return call_; }
+
+ private:
+  static int64_t CountOf(const Array& array) {
+    int64_t count = 1;
+    for (const int64_t size : array.shape) count *= size;
+    return count;
+  }
+
+  int64_t size_;
+  Scratch scratch_;
+  Call call_;
+};
+
 std::string RunTask(Task task, const BoundOp& op, const OpShapes& shapes,
                     const std::vector<Array>& inputs, const std::vector<Array>& outputs,
                     const Parallel& parallel) {
@@ -88,10 +121,15 @@ std::string RunTask(Task task, const BoundOp& op, const OpShapes& shapes,
   call.tap_type = taps ? TapTypeOf(taps->type) : TapType::kNone;
   call.plans = &plans;
   call.parallel = &parallel;
-  call.operands = {tensors.DataOf(Role::kX),    tensors.DataOf(Role::kY),
-                   tensors.DataOf(Role::kTaps), tensors.DataOf(Role::kDy),
-                   tensors.DataOf(Role::kDx),   {}};
+  call.operands = {tensors.DataOf(Role::kX),
+                   tensors.DataOf(Role::kY),
+                   tensors.DataOf(Role::kTaps),
+                   tensors.DataOf(Role::kDy),
+                   tensors.DataOf(Role::kDx),
+                   nullptr,
+                   {}};
   call.operands.parameters.p = op.spec.p;
+  call.operands.parameters.epsilon = op.spec.epsilon;
   if (const Array* parameter = tensors.Find(Role::kParameter)) {
     const bool is_per_channel = !parameter->shape.empty() && parameter->shape[0] > 1;
     call.operands.parameters.learned = parameter->data;
@@ -108,6 +146,13 @@ std::string RunTask(Task task, const BoundOp& op, const OpShapes& shapes,
   if (error.empty() && taps != nullptr && task != Task::kForward) {
     error = CheckTaps(plans, call.tap_type, taps->data, parallel);
   }
+  if (!error.empty()) return error;
+  if (task != Task::kBackward || InfoOf(call.reduction).saves != Saves::kInput) {
+    return Run(call);
+  }
+  const Prepared prepared(call, *tensors.Find(Role::kDy));
+  error = Run(prepared.call());
+  prepared.SetOperands(&call);
   return error.empty() ? Run(call) : error;
 }
 

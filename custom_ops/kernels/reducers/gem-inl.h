@@ -7,76 +7,47 @@
 #define KERAS_POOLING_KERNELS_REDUCERS_GEM_INL_H_
 #endif
 
-#include <cmath>
+#include <limits>
 
-#include "kernels/reducers/operands.h"
-#include "kernels/reducers/reducer-inl.h"
-#include "kernels/simd/lanes-inl.h"
+#include "kernels/reducers/learned-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// What the three reducers share: p of each lane, and taps no smaller than ε.
+// What the three reducers share: taps no smaller than ε.
 template <class T>
-class GemBase : public Reducer {
+class GemBase : public Learned<T> {
  protected:
-  using Lanes = MathLanes<T>;
-  using D = typename Lanes::D;
-  using V = typename Lanes::V;
-  using Lane = typename Lanes::Lane;
+  using typename Learned<T>::D;
+  using typename Learned<T>::V;
+  using typename Learned<T>::Lane;
 
   explicit GemBase(const Operands& o)
-      : p_(static_cast<const T*>(o.parameters.learned)), period_(o.parameters.period) {}
+      : Learned<T>(o),
+        // Logarithms are of normal numbers.
+        least_(HWY_MAX(static_cast<Lane>(o.parameters.epsilon),
+                       std::numeric_limits<Lane>::min())) {}
 
  public:
   static constexpr bool kAverages = true;
-  static constexpr int kVectors = 1;  // powers take nearly all of the time
-  static constexpr size_t kLanes = hn::MaxLanes(D());
 
  protected:
-  static HWY_INLINE V Least() { return hn::Set(D(), Lane(1e-6)); }
+  HWY_INLINE V Least() const { return hn::Set(D(), least_); }
 
   // max(x, ε); a NaN stays one.
-  static HWY_INLINE V Clamped(V x) {
+  HWY_INLINE V Clamped(V x) const {
     return hn::IfThenElse(hn::Lt(x, Least()), Least(), x);
   }
 
-  // The p of the lanes at an offset.
-  template <class Which>
-  HWY_INLINE V Exponents(Which lanes, int64_t offset) const {
-    if (period_ > 1) return Lanes::Load(lanes, p_ + offset % period_);
-    HWY_ALIGN T one[1] = {*p_};
-    return hn::Set(D(), hn::GetLane(Lanes::Load(FirstLanes{1}, one)));
-  }
-
-  // fn(a, b) lane by lane, in double, by the C library.
-  template <class Fn>
-  static HWY_INLINE V ByLane(V a, V b, const Fn& fn) {
-    HWY_ALIGN Lane as[kLanes];
-    HWY_ALIGN Lane bs[kLanes];
-    hn::Store(a, D(), as);
-    hn::Store(b, D(), bs);
-    for (size_t i = 0; i < kLanes; ++i) {
-      as[i] =
-          static_cast<Lane>(fn(static_cast<double>(as[i]), static_cast<double>(bs[i])));
-    }
-    return hn::Load(D(), as);
-  }
-  static HWY_NOINLINE V Power(V base, V exponent) {
-    return ByLane(base, exponent, [](double x, double p) { return std::pow(x, p); });
-  }
-  static HWY_NOINLINE V Log(V x) {
-    return ByLane(x, x, [](double value, double) { return std::log(value); });
-  }
-
-  const T* p_;
-  int64_t period_;
+ private:
+  Lane least_;
 };
 
 // Pass 0 finds the greatest tap m, pass 1 sums r^p of r = x / m, which lie in (0, 1]:
-// no power overflows, and no sum vanishes.
+// no power overflows, and no sum vanishes. Where p is small these are all near 1, and
+// what they differ by is summed.
 template <class T>
 class GemPasses : public GemBase<T> {
   using Base = GemBase<T>;
@@ -84,92 +55,94 @@ class GemPasses : public GemBase<T> {
  protected:
   using typename Base::D;
   using typename Base::Lanes;
+  using typename Base::Math;
   using typename Base::V;
+  using Split = typename Math::Split;
 
-  explicit GemPasses(const Operands& o)
-      : Base(o), x_(static_cast<const T*>(o.x)), y_(static_cast<T*>(o.y)) {}
+  explicit GemPasses(const Operands& o) : Base(o), x_(static_cast<const T*>(o.x)) {}
 
  public:
   static constexpr int kPasses = 2;
   struct State {
     V p;
-    V greatest;
-    V sum;   // Σ r^p
-    V logs;  // Σ r^p · ln r, if it is asked for
+    V bias;      // 1 where p is small, else 0
+    V greatest;  // m
+    Split log;   // log2 m
+    V sum;       // Σ (r^p − bias)
+    V logs;      // Σ r^p · log2 r, if it is asked for
+    double taps;
   };
 
   template <class Which, class Window>
   HWY_INLINE State Begin(Which lanes, const Window&, int64_t out, int64_t) const {
     const V zero = hn::Zero(D());
-    return {this->Exponents(lanes, out), zero, zero, zero};
+    const V p = this->Parameter(lanes, out);
+    const V bias = hn::IfThenElseZero(hn::Lt(p, Base::Number(0.125)), Base::Number(1));
+    return {p, bias, zero, {zero, zero}, zero, zero, 0.0};
   }
 
   template <int kPass>
-  HWY_INLINE void StartPass(State&) const {}
+  HWY_INLINE void StartPass(State& s) const {
+    s.log = Math::Log2(s.greatest);
+  }
 
  protected:
   template <int kPass, bool kLogs, class Which>
   HWY_INLINE void AddTap(Which lanes, int64_t in, State& s) const {
-    const V x = Base::Clamped(Lanes::Load(lanes, x_ + in));
+    const V x = this->Clamped(Lanes::Load(lanes, x_ + in));
     if constexpr (kPass == 0) {
-      // "Not ≤" holds for a NaN as well, and then nothing is greater.
+      // "Not ≤" holds for a NaN as well; what comes after it is summed with it.
       s.greatest = hn::IfThenElse(hn::Le(x, s.greatest), s.greatest, x);
     } else {
-      const V ratio = hn::Div(x, s.greatest);
-      const V power = Base::Power(ratio, s.p);
-      s.sum = hn::Add(s.sum, power);
-      if constexpr (kLogs) s.logs = hn::Add(s.logs, hn::Mul(power, Base::Log(ratio)));
+      const Split ratio = Math::Difference(Math::Log2(x), s.log);
+      const auto power = Math::PowerOf2(Math::Times(ratio, s.p));
+      s.sum = hn::Add(s.sum, power.Less(s.bias));
+      if constexpr (kLogs) {
+        const V log = hn::Add(ratio.whole, ratio.part);
+        s.logs = hn::Add(s.logs, hn::Mul(power.Value(), log));
+      }
+      s.taps += 1.0;
     }
   }
 
-  // Σ r^p / divisor
+  // log2 of the mean of r^p.
   template <class Window>
-  static HWY_INLINE V Mean(const Window& window, const State& s) {
-    const V share = hn::Set(D(), static_cast<typename Base::Lane>(window.share));
-    return hn::Mul(s.sum, share);
+  static HWY_INLINE V LogOfMean(const Window& window, const State& s) {
+    const auto share = static_cast<typename Base::Lane>(window.share);
+    const V mean = hn::Mul(s.sum, hn::Set(D(), share));
+    const V one = Base::Number(1);
+    // What the bias has taken is 1 if the divisor is the number of taps.
+    const bool is_mean = window.share == 1.0 / s.taps;
+    const V rest = Base::Number(is_mean ? 0.0 : s.taps * window.share - 1.0);
+    const V change = hn::Add(mean, hn::Mul(s.bias, rest));
+    const V sum = hn::Add(s.bias, change);
+    const Split log = Math::Log2(sum);
+    const V plain = hn::Add(log.whole, log.part);
+    // Of a number near 1, which has lost what it was made of.
+    const V lost = hn::Sub(sum, one);
+    const V mended = hn::IfThenElse(hn::Eq(lost, hn::Zero(D())),
+                                    hn::Mul(change, Base::Number(Math::kLog2OfE)),
+                                    hn::Mul(plain, hn::Div(change, lost)));
+    return hn::IfThenElse(hn::Eq(s.bias, one), mended, plain);
+  }
+
+  // m · mean^(1/p)
+  static HWY_INLINE V Root(const State& s, V log_of_mean) {
+    const V root = Math::PowerOf2(Math::SplitOf(hn::Div(log_of_mean, s.p))).Value();
+    return hn::Mul(s.greatest, root);
   }
 
   const T* x_;
-  T* y_;
-};
-
-// ∂y/∂p = y · (Σ r^p ln r / Σ r^p − ln(Σ r^p / divisor) / p) / p; m cancels.
-template <class T>
-class GemParameter : public GemPasses<T> {
-  using Base = GemPasses<T>;
-  using typename Base::D;
-
- public:
-  using typename Base::State;
-  explicit GemParameter(const Operands& o) : Base(o) {}
-
-  template <int kPass, class Which, class Window>
-  HWY_INLINE void AddInPass(Which lanes, const Window&, int64_t in, int64_t,
-                            State& s) const {
-    this->template AddTap<kPass, true>(lanes, in, s);
-  }
-
-  template <class Which, class Window>
-  HWY_INLINE void Finish(Which lanes, const Window& window, int64_t out,
-                         const State& s) const {
-    const auto inverse = hn::Div(hn::Set(D(), typename Base::Lane{1}), s.p);
-    const auto mean = Base::Mean(window, s);
-    const auto y = hn::Mul(s.greatest, Base::Power(mean, inverse));
-    const auto slope =
-        hn::Sub(hn::Div(s.logs, s.sum), hn::Mul(Base::Log(mean), inverse));
-    Base::Lanes::Store(lanes, hn::Mul(hn::Mul(y, slope), inverse), this->y_ + out);
-  }
 };
 
 // gem: (Σ max(x, ε)^p / divisor)^(1/p).
 template <class T>
 class GemForward : public GemPasses<T> {
   using Base = GemPasses<T>;
-  using typename Base::D;
 
  public:
   using typename Base::State;
-  explicit GemForward(const Operands& o) : Base(o) {}
+  explicit GemForward(const Operands& o) : Base(o), y_(static_cast<T*>(o.y)) {}
 
   template <int kPass, class Which, class Window>
   HWY_INLINE void AddInPass(Which lanes, const Window&, int64_t in, int64_t,
@@ -180,10 +153,43 @@ class GemForward : public GemPasses<T> {
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window& window, int64_t out,
                          const State& s) const {
-    const auto root = hn::Div(hn::Set(D(), typename Base::Lane{1}), s.p);
-    const auto mean = Base::Power(Base::Mean(window, s), root);
-    Base::Lanes::Store(lanes, hn::Mul(s.greatest, mean), this->y_ + out);
+    Base::Lanes::Store(lanes, Base::Root(s, Base::LogOfMean(window, s)), y_ + out);
   }
+
+ private:
+  T* y_;
+};
+
+// ∂y/∂p = y · (Σ r^p ln r / Σ r^p − ln(mean of r^p) / p) / p; m cancels.
+template <class T>
+class GemParameter : public GemPasses<T> {
+  using Base = GemPasses<T>;
+  using typename Base::D;
+  using typename Base::Lane;
+  using typename Base::V;
+
+ public:
+  using typename Base::State;
+  explicit GemParameter(const Operands& o) : Base(o), y_(static_cast<Lane*>(o.y)) {}
+
+  template <int kPass, class Which, class Window>
+  HWY_INLINE void AddInPass(Which lanes, const Window&, int64_t in, int64_t,
+                            State& s) const {
+    this->template AddTap<kPass, true>(lanes, in, s);
+  }
+
+  template <class Which, class Window>
+  HWY_INLINE void Finish(Which lanes, const Window& window, int64_t out,
+                         const State& s) const {
+    const V log = Base::LogOfMean(window, s);
+    const V sum = hn::Add(s.sum, hn::Mul(s.bias, Base::Number(s.taps)));
+    const V slope = hn::Sub(hn::Div(s.logs, sum), hn::Div(log, s.p));
+    const V natural = hn::Mul(slope, Base::Number(Base::Math::kLogOf2));
+    lanes.Store(hn::Mul(Base::Root(s, log), hn::Div(natural, s.p)), D(), y_ + out);
+  }
+
+ private:
+  Lane* y_;
 };
 
 // Its gradient: Σ dy · (x / y)^(p − 1) / divisor where x ≥ ε, else 0.
@@ -192,6 +198,7 @@ class GemBackward : public GemBase<T> {
   using Base = GemBase<T>;
   using typename Base::D;
   using typename Base::Lanes;
+  using typename Base::Math;
   using typename Base::V;
 
  public:
@@ -199,6 +206,7 @@ class GemBackward : public GemBase<T> {
   struct State {
     V exponent;
     V x;
+    typename Math::Split log;  // of x
     V sum;
   };
 
@@ -211,23 +219,25 @@ class GemBackward : public GemBase<T> {
 
   template <class Which, class Window>
   HWY_INLINE State Begin(Which lanes, const Window&, int64_t in, int64_t) const {
-    const auto one = hn::Set(D(), typename Base::Lane{1});
-    return {hn::Sub(this->Exponents(lanes, in), one), Lanes::Load(lanes, x_ + in),
-            hn::Zero(D())};
+    const V x = Lanes::Load(lanes, x_ + in);
+    const V exponent = hn::Sub(this->Parameter(lanes, in), Base::Number(1));
+    return {exponent, x, Math::Log2(this->Clamped(x)), hn::Zero(D())};
   }
 
   template <class Which, class Window>
   HWY_INLINE void Add(Which lanes, const Window& window, int64_t out, int64_t,
                       State& s) const {
     const auto share = hn::Set(D(), static_cast<typename Base::Lane>(window.share));
-    const auto ratio = hn::Div(s.x, Lanes::Load(lanes, y_ + out));
-    const auto dy = hn::Mul(Lanes::Load(lanes, dy_ + out), share);
-    s.sum = hn::Add(s.sum, hn::Mul(dy, Base::Power(ratio, s.exponent)));
+    const V y = this->Clamped(Lanes::Load(lanes, y_ + out));
+    const V dy = hn::Mul(Lanes::Load(lanes, dy_ + out), share);
+    const auto ratio = Math::Difference(s.log, Math::Log2(y));
+    const V power = Math::PowerOf2(Math::Times(ratio, s.exponent)).Value();
+    s.sum = hn::Add(s.sum, hn::Mul(dy, power));
   }
 
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t in, const State& s) const {
-    const auto is_below = hn::Lt(s.x, Base::Least());
+    const auto is_below = hn::Lt(s.x, this->Least());
     Lanes::Store(lanes, hn::IfThenZeroElse(is_below, s.sum), dx_ + in);
   }
 

@@ -16,14 +16,17 @@ enum class Task {
                 // needs dy alone)
   kGatherTaps,  // x, taps → y: the tap that `taps` names, of another tensor
   kParameterGradient,  // x → y: the output's derivative by the reduction's parameter
+  kPrepare,  // x → y, norms: what kBackward reads of each window beside x and dy, of
+             // reductions that do not save y
 };
 
 // What some reducers need to know, besides where their operands are.
 struct Parameters {
   double p = 2.0;             // lp
+  double epsilon = 1e-6;      // gem
   uint32_t seed[2] = {0, 0};  // stochastic
-  // Of reductions that learn: one number in the tensors' type, or one for each of
-  // `period` lanes, where an offset's lane is its remainder.
+  // Of reductions that learn: one number in the type of calculations, or one for each
+  // of `period` lanes, where an offset's lane is its remainder.
   const void* learned = nullptr;
   int64_t period = 1;
   // Of reducers that serve several: the call's.
@@ -39,8 +42,15 @@ struct Operands {
   void* taps = nullptr;
   const void* dy = nullptr;
   void* dx = nullptr;
+  void* norms = nullptr;  // over output positions too
   Parameters parameters;
 };
+
+// Whether y is in the type of calculations, as norms always are, and not in that of
+// the tensors: then no host has stored it.
+inline bool HasMathY(Task task, const Operands& operands) {
+  return task == Task::kParameterGradient || operands.norms != nullptr;
+}
 
 }  // namespace keras_pooling
 

@@ -30,6 +30,12 @@ constexpr int64_t ElementSize(ElementType type) {
   return kSizes[static_cast<int>(type)];
 }
 
+// What calculations are made in: halves as float32. Numbers that are learned are held
+// in it too, and so is what is made for the sake of a gradient.
+constexpr ElementType MathTypeOf(ElementType type) {
+  return type < ElementType::kFloat32 ? ElementType::kFloat32 : type;
+}
+
 constexpr const char* NameOf(ElementType type) {
   constexpr const char* kNames[kElementTypes] = {"float16", "bfloat16", "float32",
                                                  "float64", "int8",     "uint8",

@@ -11,11 +11,11 @@ namespace keras_pooling {
 const std::vector<ReductionInfo>& AllReductions() {
   constexpr bool kAll = true, kFloats = false;
   enum Needs { kNothing, kSeed, kParameter };
-  constexpr bool kValues = true;
   constexpr bool kCompiled = true, kComposed = false;
   static const auto* const infos = new std::vector<ReductionInfo>{
-#define KP_REDUCTION(Name, name, kind, types, needs, saves, gradient)               \
-  {name,    ReductionKind::kind, types, needs == kSeed, needs == kParameter, saves, \
+#define KP_REDUCTION(Name, name, kind, types, needs, saves, gradient) \
+  {name,           ReductionKind::kind, types,                        \
+   needs == kSeed, needs == kParameter, Saves::saves,                 \
    gradient},
 #include "kernels/spec/reductions.inc"  // NOLINT(build/include)
 #undef KP_REDUCTION
@@ -66,9 +66,17 @@ std::string ParseSpec(const SpecAttributes& attributes, PoolSpec* spec) {
   }
   spec->divisor_override = static_cast<double>(attributes.divisor_override);
 
-  std::memcpy(&spec->p, &attributes.p_bits, sizeof(spec->p));
-  if (!(spec->p > 0.0) || std::isinf(spec->p)) {
-    return "p must be a positive number. Received p=" + NumberText(spec->p);
+  const struct {
+    const char* name;
+    int64_t bits;
+    double* to;
+  } numbers[] = {{"p", attributes.p_bits, &spec->p},
+                 {"epsilon", attributes.epsilon_bits, &spec->epsilon}};
+  for (const auto& number : numbers) {
+    std::memcpy(number.to, &number.bits, sizeof(number.bits));
+    if (*number.to > 0.0 && !std::isinf(*number.to)) continue;
+    return std::string(number.name) + " must be a positive number. Received " +
+           number.name + "=" + NumberText(*number.to);
   }
   if (!FindGeometry(attributes.geometry, &spec->geometry)) {
     return "unknown geometry \"" + attributes.geometry + "\"";

@@ -19,6 +19,9 @@ enum class Reduction {
 // A selecting reduction's output is one of its taps; a blending one's depends on all.
 enum class ReductionKind { kSelects, kBlends };
 
+// What the gradient of a blend reads besides dy.
+enum class Saves { kNothing, kInput, kValues };
+
 // What a reduction's ops take and keep, as reductions.inc says it.
 struct ReductionInfo {
   const char* name;
@@ -26,7 +29,7 @@ struct ReductionInfo {
   bool has_integers;  // whether it is defined for them
   bool draws;         // takes a seed
   bool learns;        // takes a parameter
-  bool saves_values;  // its gradient reads x and y
+  Saves saves;
   bool has_gradient;  // compiled; otherwise callers compose it of others
 };
 const ReductionInfo& InfoOf(Reduction reduction);
@@ -66,7 +69,8 @@ struct PoolSpec {
   bool overlapping = false;   // regions: each reaches into the next by one
   bool pseudo_random = true;  // how regions are drawn, and for which axis
   int64_t axis = 0;
-  double p = 2.0;  // lp
+  double p = 2.0;         // lp
+  double epsilon = 1e-6;  // gem
 
   int rank() const { return static_cast<int>(axes.size()); }
   // The axis of a full shape that is spatial axis `i`, and the one of the channels.

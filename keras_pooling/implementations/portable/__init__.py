@@ -37,11 +37,13 @@ from keras_pooling.implementations.portable.unpool import max_unpool
 __all__ = [
     "avg_pool",
     "fractional_regions",
+    "gem_pool",
     "lp_pool",
     "max_pool",
     "max_unpool",
     "median_pool",
     "min_pool",
+    "soft_pool",
     "stochastic_pool",
 ]
 
@@ -104,6 +106,29 @@ def lp_pool(
         return ops.cast(_root(total / counts if normalize else total, p), x.dtype)
 
     return _by_rows(pool, x, windows, data_format)
+
+
+def gem_pool(x: Any, windows: Windows, data_format: str, p: Any, epsilon: float) -> Any:
+    """`(mean of max(x, ε)^p)^(1/p)`; its slope is 0 where x is below ε.
+
+    Args:
+        x: tensor.
+        windows: sliding ones, or the plane.
+        data_format: `"channels_last"` or `"channels_first"`.
+        p: tensor of the dtype that halves are widened to: one number, one for each
+            channel, or one for each output.
+        epsilon: number > 0.
+    """
+    taps, inside = every_tap(widened(x), windows, data_format)
+    y = _generalized_mean(taps, inside, _of_taps(p, taps, data_format), epsilon)
+    return ops.cast(y, x.dtype)
+
+
+def soft_pool(x: Any, windows: Windows, data_format: str, beta: Any) -> Any:
+    """`Σ e^(βx) · x / Σ e^(βx)`; `beta` is as the `p` of `gem_pool`."""
+    taps, inside = every_tap(widened(x), windows, data_format)
+    y = _soft_mean(taps, inside, _of_taps(beta, taps, data_format))
+    return ops.cast(y, x.dtype)
 
 
 def min_pool(x: Any, windows: Windows, data_format: str) -> Any:
@@ -323,3 +348,58 @@ def _drawn_tap(taps: Any, inside: Any, seed: Any) -> Any:
     score = ops.cast(possible, "int32") + ops.cast(passed, "int32")
     drawn = ops.argmax(score, axis=-1, keepdims=True)
     return pick(taps, drawn, len(taps.shape) - 1)
+
+
+def _of_taps(parameter: Any, taps: Any, data_format: str) -> Any:
+    """Shapes a parameter to go with taps."""
+    if len(parameter.shape) == 1:
+        channel = len(taps.shape) - 2 if data_format == "channels_last" else 1
+        return along(parameter, channel, len(taps.shape))
+    return ops.expand_dims(parameter, -1) if len(parameter.shape) else parameter
+
+
+def _generalized_mean(taps: Any, inside: Any, p: Any, epsilon: float) -> Any:
+    taps = ops.where(inside & ~(taps < epsilon), taps, epsilon)
+    # In units of the greatest no power overflows, and the unit does not change y.
+    unit = ops.max(ops.where(inside, taps, 0), axis=-1, keepdims=True, initial=0)
+    unit = ops.stop_gradient(unit)
+    is_infinite = unit == math.inf
+    unit = ops.where(is_infinite, 1, unit)
+    exponents = p * ops.log(ops.where(taps == math.inf, 1, taps) / unit)
+    count = ops.sum(ops.cast(inside, taps.dtype), axis=-1, keepdims=True)
+
+    def mean(powers: Any) -> Any:
+        return ops.sum(ops.where(inside, powers, 0), axis=-1, keepdims=True) / count
+
+    # Where p is small all powers are near 1: what they differ by is summed.
+    log_of_mean = ops.where(
+        p < 1 / 8,
+        ops.log1p(mean(ops.expm1(exponents))),
+        ops.log(mean(ops.exp(exponents))),
+    )
+    y = ops.where(is_infinite, math.inf, unit * ops.exp(log_of_mean / p))
+    return ops.squeeze(y, -1)
+
+
+def _soft_mean(taps: Any, inside: Any, beta: Any) -> Any:
+    sign = ops.where(beta < 0, -1, ops.ones_like(beta))
+    is_nan, top = _greatest(ops.stop_gradient(sign * taps), inside, axis=-1)
+    is_top = inside & (sign * taps == top)
+    is_finite = inside & (ops.abs(taps) < math.inf)
+    # Halves: no gap between them is too large.
+    half = ops.where(ops.abs(top) < math.inf, sign * top / 2, 0)
+    gaps = ops.where(is_finite, ops.where(is_finite, taps, 0) / 2 - half, 0)
+    weights = ops.where(is_finite, ops.exp(2 * beta * gaps), 0)
+    total = ops.sum(weights, axis=-1, keepdims=True)
+    shares = weights / ops.where(total > 0, total, 1)
+    y = 2 * (half + ops.sum(shares * gaps, axis=-1, keepdims=True))
+    # Infinities: the top, or of a plain average, what is there.
+    least = ops.where(beta == 0, ops.where(inside, taps, math.inf), math.inf)
+    y = ops.where(ops.any(least == -math.inf, axis=-1, keepdims=True), -math.inf, y)
+    tops = ops.sum(ops.cast(is_top, taps.dtype), axis=-1, keepdims=True)
+    infinite = ops.sum(ops.where(is_top, taps, 0), axis=-1, keepdims=True)
+    infinite = infinite / ops.where(tops > 0, tops, 1)
+    y = ops.where(top == math.inf, infinite, y)
+    y = ops.where(top == -math.inf, sign * top, y)
+    some_nan = ops.any(is_nan, axis=-1, keepdims=True)
+    return ops.squeeze(ops.where(some_nan, math.nan, y), -1)

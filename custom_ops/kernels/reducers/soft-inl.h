@@ -1,0 +1,277 @@
+// Soft pooling (Stergiou et al., 2021), whose β may be learned: its reducers. Included
+// once per instruction set; see reducer-inl.h.
+#if defined(KERAS_POOLING_KERNELS_REDUCERS_SOFT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef KERAS_POOLING_KERNELS_REDUCERS_SOFT_INL_H_
+#undef KERAS_POOLING_KERNELS_REDUCERS_SOFT_INL_H_
+#else
+#define KERAS_POOLING_KERNELS_REDUCERS_SOFT_INL_H_
+#endif
+
+#include <limits>
+
+#include "kernels/reducers/learned-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace keras_pooling {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// e^(β · gap), of gaps that are not above 0, or hardly.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V Weight(V exponent) {
+  using Math = Powers<D>;
+  // Below, weights are 0 in any case, and −∞ has no parts.
+  const V least = hn::Set(D(), static_cast<hn::TFromD<D>>(-2000));
+  exponent = hn::IfThenElse(hn::Lt(exponent, least), least, exponent);
+  return Math::PowerOf2(Math::SplitOf(exponent)).Value();
+}
+
+// Pass 0 finds the top m, the greatest tap, or for a β below 0 the least: then all is
+// turned over. Pass 1 sums the weights w = e^(β · (x − m)), which lie in [0, 1], and
+// w · (x − m). Gaps are exact or nearly so, which sums of w · x would not be.
+template <class T>
+class SoftPasses : public Learned<T> {
+  using Base = Learned<T>;
+
+ protected:
+  using typename Base::D;
+  using typename Base::Lane;
+  using typename Base::Lanes;
+  using typename Base::V;
+
+  explicit SoftPasses(const Operands& o) : Base(o), x_(static_cast<const T*>(o.x)) {}
+
+ public:
+  static constexpr int kPasses = 2;
+  struct State {
+    V turn;      // the sign of β
+    V steep;     // |β| · log2 e, of gaps as they are scaled
+    V top;       // m
+    V scale;     // keeps sums of gaps in range; in pass 0 the greatest finite |x|
+    V weights;   // Σ w
+    V gaps;      // Σ w · (x − m)
+    V mean;      // their quotient, if it is asked for
+    V variance;  // Σ w · (x − m − mean)²
+    hn::Mask<D> is_flat;  // β is 0
+  };
+
+  template <class Which, class Window>
+  HWY_INLINE State Begin(Which lanes, const Window&, int64_t out, int64_t) const {
+    const D d;
+    const V zero = hn::Zero(d);
+    const V beta = this->Parameter(lanes, out);
+    const V lowest = Base::Number(-std::numeric_limits<Lane>::infinity());
+    return {hn::And(beta, hn::SignBit(d)),
+            hn::Mul(hn::Abs(beta), Base::Number(Base::Math::kLog2OfE)),
+            lowest,
+            zero,
+            zero,
+            zero,
+            zero,
+            zero,
+            hn::Eq(beta, zero)};
+  }
+
+  template <int kPass>
+  HWY_INLINE void StartPass(State& s) const {
+    if constexpr (kPass == 1) {
+      const V large = hn::Set(D(), kLarge);
+      const V small = hn::Set(D(), Lane{1} / kLarge);
+      const auto is_large = hn::Ge(s.scale, large);
+      const V one = Base::Number(1);
+      s.scale = hn::IfThenElse(is_large, small, one);
+      s.steep = hn::Mul(s.steep, hn::IfThenElse(is_large, large, one));
+      s.top = hn::Mul(s.top, s.scale);
+    } else {
+      s.mean = hn::Div(s.gaps, s.weights);
+    }
+  }
+
+  template <int kPass, class Which, class Window>
+  HWY_INLINE void AddInPass(Which lanes, const Window&, int64_t in, int64_t,
+                            State& s) const {
+    const D d;
+    const V x = hn::Xor(Lanes::Load(lanes, x_ + in), s.turn);
+    if constexpr (kPass == 0) {
+      // "Not ≤" holds for a NaN as well; what comes after it is summed with it.
+      s.top = hn::IfThenElse(hn::Le(x, s.top), s.top, x);
+      s.scale = hn::Max(hn::IfThenZeroElse(hn::IsInf(x), hn::Abs(x)), s.scale);
+    } else {
+      const V scaled = hn::Mul(x, s.scale);
+      const auto is_top = hn::Eq(scaled, s.top);  // where both are infinite, too
+      const V gap = hn::IfThenZeroElse(is_top, hn::Sub(scaled, s.top));
+      const V exponent =
+          hn::IfThenZeroElse(hn::Or(is_top, s.is_flat), hn::Mul(s.steep, gap));
+      const V weight = Weight<D>(exponent);
+      const auto is_lost = hn::Eq(weight, hn::Zero(d));  // its gap may be infinite
+      if constexpr (kPass == 1) {
+        s.weights = hn::Add(s.weights, weight);
+        s.gaps = hn::Add(s.gaps, hn::IfThenZeroElse(is_lost, hn::Mul(weight, gap)));
+      } else {
+        const V off = hn::Sub(gap, s.mean);
+        const V square = hn::Mul(weight, hn::Mul(off, off));
+        s.variance = hn::Add(s.variance, hn::IfThenZeroElse(is_lost, square));
+      }
+    }
+  }
+
+ protected:
+  static constexpr Lane kLarge = sizeof(Lane) == 4 ? Lane(0x1p64f) : Lane(0x1p512);
+
+  // m + Σ w · (x − m) / Σ w. An infinite top is all there is.
+  static HWY_INLINE V Mean(const State& s) {
+    const V mean = hn::Add(s.top, hn::Div(s.gaps, s.weights));
+    const auto is_top = hn::AndNot(hn::IsNaN(s.gaps), hn::IsInf(s.top));
+    const V y = hn::Div(hn::IfThenElse(is_top, s.top, mean), s.scale);
+    return hn::Xor(y, s.turn);
+  }
+
+  const T* x_;
+};
+
+// soft: Σ e^(βx) · x / Σ e^(βx).
+template <class T>
+class SoftForward : public SoftPasses<T> {
+  using Base = SoftPasses<T>;
+
+ public:
+  using typename Base::State;
+  explicit SoftForward(const Operands& o) : Base(o), y_(static_cast<T*>(o.y)) {}
+
+  template <class Which, class Window>
+  HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
+                         const State& s) const {
+    Base::Lanes::Store(lanes, Base::Mean(s), y_ + out);
+  }
+
+ private:
+  T* y_;
+};
+
+// ∂y/∂β = Σ w · (x − y)² / Σ w.
+template <class T>
+class SoftParameter : public SoftPasses<T> {
+  using Base = SoftPasses<T>;
+  using typename Base::D;
+  using typename Base::Lane;
+
+ public:
+  static constexpr int kPasses = 3;
+  using typename Base::State;
+  explicit SoftParameter(const Operands& o) : Base(o), y_(static_cast<Lane*>(o.y)) {}
+
+  template <class Which, class Window>
+  HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
+                         const State& s) const {
+    const auto variance = hn::Div(s.variance, s.weights);
+    lanes.Store(hn::Div(hn::Div(variance, s.scale), s.scale), D(), y_ + out);
+  }
+
+ private:
+  Lane* y_;
+};
+
+// What the gradient reads: y, half of it so that no gap is too large; and what
+// e^(β · (x − y)) is to be multiplied by to be x's share, 0 where −∞ is all there is.
+template <class T>
+class SoftPrepare : public SoftPasses<T> {
+  using Base = SoftPasses<T>;
+  using typename Base::D;
+  using typename Base::Lane;
+  using typename Base::V;
+
+ public:
+  using typename Base::State;
+  explicit SoftPrepare(const Operands& o)
+      : Base(o), y_(static_cast<Lane*>(o.y)), norms_(static_cast<Lane*>(o.norms)) {}
+
+  template <class Which, class Window>
+  HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
+                         const State& s) const {
+    const D d;
+    const V y = Base::Mean(s);
+    lanes.Store(hn::Mul(y, Base::Number(0.5)), d, y_ + out);
+    // Of y as it has been rounded.
+    const V scaled = hn::Mul(hn::Xor(y, s.turn), s.scale);
+    const auto is_top = hn::Or(hn::Eq(scaled, s.top), s.is_flat);
+    const V gap = hn::Sub(scaled, s.top);
+    const V weight = Weight<D>(hn::IfThenZeroElse(is_top, hn::Mul(s.steep, gap)));
+    const V norm = hn::Div(weight, s.weights);
+    const auto is_lowest = hn::Eq(s.top, hn::Neg(hn::Inf(d)));
+    lanes.Store(hn::IfThenZeroElse(is_lowest, norm), d, norms_ + out);
+  }
+
+ private:
+  Lane* y_;
+  Lane* norms_;
+};
+
+// Its gradient: Σ dy · w · (1 + β · (x − y)), w the share of x.
+template <class T>
+class SoftBackward : public Learned<T> {
+  using Base = Learned<T>;
+  using typename Base::D;
+  using typename Base::Lane;
+  using typename Base::Lanes;
+  using typename Base::V;
+
+ public:
+  static constexpr int kPasses = 1;
+  struct State {
+    V half;   // x / 2
+    V steep;  // 2 · β · log2 e
+    hn::Mask<D> is_flat;
+    V sum;
+  };
+
+  explicit SoftBackward(const Operands& o)
+      : Base(o),
+        x_(static_cast<const T*>(o.x)),
+        y_(static_cast<const Lane*>(o.y)),
+        norms_(static_cast<const Lane*>(o.norms)),
+        dy_(static_cast<const T*>(o.dy)),
+        dx_(static_cast<T*>(o.dx)) {}
+
+  template <class Which, class Window>
+  HWY_INLINE State Begin(Which lanes, const Window&, int64_t in, int64_t) const {
+    const V beta = this->Parameter(lanes, in);
+    const V zero = hn::Zero(D());
+    return {hn::Mul(Lanes::Load(lanes, x_ + in), Base::Number(0.5)),
+            hn::Mul(beta, Base::Number(2 * Base::Math::kLog2OfE)), hn::Eq(beta, zero),
+            zero};
+  }
+
+  template <class Which, class Window>
+  HWY_INLINE void Add(Which lanes, const Window&, int64_t out, int64_t,
+                      State& s) const {
+    const D d;
+    const V y = lanes.Load(d, y_ + out);
+    const auto is_mean = hn::Or(hn::Eq(s.half, y), s.is_flat);
+    const V exponent =
+        hn::IfThenZeroElse(is_mean, hn::Mul(s.steep, hn::Sub(s.half, y)));
+    const V weight = hn::Mul(Weight<D>(exponent), lanes.Load(d, norms_ + out));
+    const V pull =
+        hn::Add(hn::Mul(exponent, Base::Number(Base::Math::kLogOf2)), Base::Number(1));
+    const V term = hn::Mul(Lanes::Load(lanes, dy_ + out), hn::Mul(weight, pull));
+    const auto is_lost = hn::Eq(weight, hn::Zero(d));  // its pull may be infinite
+    s.sum = hn::Add(s.sum, hn::IfThenZeroElse(is_lost, term));
+  }
+
+  template <class Which, class Window>
+  HWY_INLINE void Finish(Which lanes, const Window&, int64_t in, const State& s) const {
+    Lanes::Store(lanes, s.sum, dx_ + in);
+  }
+
+ private:
+  const T* x_;
+  const Lane* y_;
+  const Lane* norms_;
+  const T* dy_;
+  T* dx_;
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace keras_pooling
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard per target
