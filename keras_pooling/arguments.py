@@ -376,8 +376,24 @@ def real(name: str, value: Any) -> float:
     return _real(name, value, value, "a number from -1e30 to 1e30", -1e30, 1e30)
 
 
+def share(name: str, value: Any) -> float:
+    """A real number from 0 to 1."""
+    return _real(name, value, value, "a number from 0 to 1", 0, 1)
+
+
+def mixture(name: str, value: Any) -> float | str:
+    """A share, or how it is learned."""
+    if isinstance(value, str):
+        return choice(name, value, ("trainable", "gated"))
+    return share(name, value)
+
+
 # Parameters of reductions, which may be learned.
-PARAMETERS: dict[str, Callable[[str, Any], float]] = {"p": positive, "beta": real}
+PARAMETERS: dict[str, Callable[[str, Any], float]] = {
+    "alpha": share,
+    "beta": real,
+    "p": positive,
+}
 
 
 def divisor(name: str, value: Any) -> int | None:
@@ -386,11 +402,13 @@ def divisor(name: str, value: Any) -> int | None:
 
 
 _OPTIONS: dict[str, Callable[[str, Any], Any]] = {
+    "alpha": mixture,
     "count_include_pad": flag,
     "divisor_override": divisor,
     "epsilon": positive,
     "normalize": flag,
     "p": exponent,
+    "per_channel": flag,
     "return_indices": flag,
 }
 

@@ -159,6 +159,13 @@ class Compiled(ABC):
         turned = portable.turned
         return turned(self.max_pool(turned(x), windows, data_format))
 
+    def mixed_pool(
+        self, x: Any, windows: Windows, data_format: str, alpha: Any, gate: Any = None
+    ) -> Any:
+        """`α · max + (1 - α) · mean`; a gate makes α of the taps of each window."""
+        pools = (self.max_pool, self.avg_pool)
+        return portable.mixed(*pools, x, windows, data_format, alpha, gate)
+
     def median_pool(self, x: Any, windows: Windows, data_format: str) -> Any:
         """Middle of each window's taps: the core puts nothing in order."""
         return portable.median_pool(x, windows, data_format)

@@ -75,6 +75,12 @@ from keras_pooling.layers.median_pooling import (
     MedianPool3D,
 )
 from keras_pooling.layers.min_pooling import MinPool, MinPool1D, MinPool2D, MinPool3D
+from keras_pooling.layers.mixed_pooling import (
+    MixedPool,
+    MixedPool1D,
+    MixedPool2D,
+    MixedPool3D,
+)
 from keras_pooling.layers.soft_pooling import (
     SoftPool,
     SoftPool1D,
@@ -139,6 +145,9 @@ MedianPooling3D = MedianPool3D
 MinPooling1D = MinPool1D
 MinPooling2D = MinPool2D
 MinPooling3D = MinPool3D
+MixedPooling1D = MixedPool1D
+MixedPooling2D = MixedPool2D
+MixedPooling3D = MixedPool3D
 SpatialPyramidPooling2D = SpatialPyramidPool2D
 SoftPooling1D = SoftPool1D
 SoftPooling2D = SoftPool2D
@@ -260,6 +269,13 @@ __all__ = [
     "MinPooling1D",
     "MinPooling2D",
     "MinPooling3D",
+    "MixedPool",
+    "MixedPool1D",
+    "MixedPool2D",
+    "MixedPool3D",
+    "MixedPooling1D",
+    "MixedPooling2D",
+    "MixedPooling3D",
     "SoftPool",
     "SoftPool1D",
     "SoftPool2D",

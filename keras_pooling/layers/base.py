@@ -92,6 +92,17 @@ class BasePooling(BaseLayer):
         """Raises ValueError if the windows do not fit the shape."""
         self.compute_output_shape(input_shape)
 
+    def channels_of(self, input_shape: tuple) -> int:
+        """How many channels there are, for weights of each."""
+        channels = input_shape[1 if self.data_format == "channels_first" else -1]
+        if channels is not None:
+            return channels
+        raise ValueError(
+            f"{type(self).__name__}: per_channel=True needs the number of channels. "
+            f"Received input_shape={tuple(input_shape)}. Give the input's channel axis "
+            "a size."
+        )
+
     def pool(self, inputs: Any, **more: Any) -> Any:
         """Pools with the layer's arguments, and some of this call."""
         with arguments.errors_name(type(self).__name__):
@@ -253,14 +264,7 @@ class BaseLearnedPooling(BasePooling):
     def _parameter_shape(self, input_shape: tuple) -> tuple[int, ...]:
         if not self._learned["per_channel"]:
             return ()
-        channels = input_shape[1 if self.data_format == "channels_first" else -1]
-        if channels is None:
-            raise ValueError(
-                f"{type(self).__name__}: per_channel=True needs the number of channels."
-                f" Received input_shape={tuple(input_shape)}. Give the input's channel "
-                "axis a size."
-            )
-        return (channels,)
+        return (self.channels_of(input_shape),)
 
     def _held(self, weight: Any) -> Any:
         return weight if self.least is None else keras.ops.maximum(weight, self.least)

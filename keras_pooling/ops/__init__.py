@@ -20,6 +20,7 @@ from keras_pooling.ops.functions import (
     max_unpool,
     median_pool,
     min_pool,
+    mixed_pool,
     soft_pool,
     stochastic_pool,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "maxout",
     "median_pool",
     "min_pool",
+    "mixed_pool",
     "soft_pool",
     "spatial_pyramid_pool",
     "stochastic_pool",

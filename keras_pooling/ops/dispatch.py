@@ -35,7 +35,7 @@ _MAX_DTYPES = {
 
 
 # The parameter that some functions have, which may be learned.
-PARAMETERS = {"gem_pool": "p", "soft_pool": "beta"}
+PARAMETERS = {"gem_pool": "p", "mixed_pool": "alpha", "soft_pool": "beta"}
 
 
 class Plan(NamedTuple):

@@ -372,6 +372,54 @@ def median_pool(
 
 
 @public
+def mixed_pool(
+    inputs: Tensor,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+    data_format: DataFormat | None = None,
+    *,
+    alpha: Tensor = 0.5,
+    gate: Tensor = None,
+    dilation_rate: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """`alpha · max + (1 - alpha) · mean` of each window. `MixedPool` says it in full.
+
+    Args:
+        inputs: tensor with 1, 2 or 3 spatial axes; integers are pooled as floats.
+        pool_size: int or one per axis; elements per window.
+        strides: int or one per axis; elements between windows. None: `pool_size`.
+        padding: `"valid"`, `"same"`, an int, or one int or (before, after) per axis.
+        data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        alpha: number from 0 to 1, or one per channel; a tensor of them has a gradient.
+        gate: tensor of shape `pool_size`, or that and a channel axis, or None; alpha is
+            then the logistic function of each window's taps, weighted by it and summed.
+        dilation_rate: int or one per axis; elements from tap to tap.
+        ceil_mode: bool, whether a last, clipped window is kept.
+
+    Returns:
+        Tensor of the input's dtype.
+
+    Raises:
+        ValueError: if an argument is not allowed or the windows do not fit.
+
+    Example:
+
+    >>> y = kp.ops.mixed_pool([[[1.], [7.], [3.], [3.]]], 2, alpha=0.25)
+    >>> keras.ops.convert_to_numpy(y)
+    array([[[4.75],
+            [3.  ]]], dtype=float32)
+    """
+    windows = arguments.sliding_windows(
+        dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
+    )
+    alpha = _parameter("alpha", alpha, inputs, data_format)
+    gate = _gate(gate, inputs, windows, data_format)
+    return _pool("mixed_pool", inputs, windows, data_format, alpha=alpha, gate=gate)
+
+
+@public
 def global_max_pool(
     inputs: Tensor, data_format: DataFormat | None = None, keepdims: bool = False
 ) -> Tensor:
@@ -812,3 +860,27 @@ def _words(inputs: Tensor, seed: Any, training: bool | None) -> Any:
             "seed=keras.random.SeedGenerator() or training=False."
         )
     return seeds.next_words(seed)
+
+
+def _gate(
+    gate: Any, inputs: Tensor, windows: Any, data_format: DataFormat | None
+) -> Any:
+    """Weights of the taps, or of the taps of each channel; None if there are none."""
+    if gate is None:
+        return None
+    if isinstance(inputs, keras.KerasTensor):
+        raise ArgumentError(
+            "a node of a functional model has no gate, since it does not learn. "
+            f'Received inputs={inputs}. Use `MixedPool` with alpha="gated".'
+        )
+    gate = keras.ops.convert_to_tensor(gate)
+    layout = arguments.data_format_name(data_format)
+    channels = inputs.shape[1 if layout == "channels_first" else -1]
+    shape, taps = tuple(gate.shape), tuple(windows.pool_size)
+    if shape == taps or (shape[:-1] == taps and channels in (None, shape[-1])):
+        return gate
+    raise ArgumentError(
+        f"gate must have the shape {taps}, or {(*taps, channels)} with one number for "
+        f"each channel. Received gate.shape={shape}, pool_size={taps}, inputs.shape="
+        f"{tuple(inputs.shape)}. Reshape it."
+    )

@@ -28,6 +28,7 @@ by_ranked = pytest.mark.parametrize("cls", OF_A_FAMILY)
 by_class_in_keras = pytest.mark.parametrize("cls", IN_KERAS)
 SHAPES = {None: (2, 5, 6, 3), 1: (2, 7, 3), 2: (2, 5, 6, 3), 3: (2, 4, 5, 6, 3)}
 OTHER_THAN_DEFAULT = {
+    "alpha": 0.25,
     "pool_size": 3,
     "strides": 1,
     "padding": 1,
@@ -109,7 +110,7 @@ def assert_same_outputs(one, other):
 
 
 def test_every_class_has_the_name_that_keras_gives_it_and_the_other_one():
-    assert len(CLASSES) == 73 and len(IN_KERAS) == 18
+    assert len(CLASSES) == 77 and len(IN_KERAS) == 18
     for cls in RANKED:
         name = cls.__name__
         short = name.replace("ooling", "ool").replace("Average", "Avg")

@@ -43,6 +43,7 @@ __all__ = [
     "max_unpool",
     "median_pool",
     "min_pool",
+    "mixed_pool",
     "soft_pool",
     "stochastic_pool",
 ]
@@ -122,6 +123,46 @@ def gem_pool(x: Any, windows: Windows, data_format: str, p: Any, epsilon: float)
     taps, inside = every_tap(widened(x), windows, data_format)
     y = _generalized_mean(taps, inside, _of_taps(p, taps, data_format), epsilon)
     return ops.cast(y, x.dtype)
+
+
+def mixed_pool(
+    x: Any, windows: Windows, data_format: str, alpha: Any, gate: Any = None
+) -> Any:
+    """`α · max + (1 - α) · mean`; a gate makes α of the taps of each window.
+
+    Args:
+        x: tensor.
+        windows: sliding ones.
+        data_format: `"channels_last"` or `"channels_first"`.
+        alpha: as the `p` of `gem_pool`.
+        gate: tensor of one number for each tap, or for each tap and channel, or None.
+    """
+    return mixed(max_pool, avg_pool, x, windows, data_format, alpha, gate)
+
+
+def mixed(
+    max_pool: Callable,
+    avg_pool: Callable,
+    x: Any,
+    windows: Any,
+    data_format: str,
+    alpha: Any,
+    gate: Any,
+) -> Any:
+    """The same of other implementations' maxima and averages."""
+    wide = widened(x)
+    if gate is not None:
+        taps, inside = every_tap(wide, windows, data_format)
+        weights = ops.reshape(gate, (math.prod(windows.pool_size), -1))
+        weights = ops.transpose(ops.cast(weights, wide.dtype))
+        if data_format == "channels_first":
+            weights = ops.reshape(weights, (-1, *(1,) * windows.rank, weights.shape[1]))
+        alpha = ops.sigmoid(ops.sum(ops.where(inside, taps, 0) * weights, axis=-1))
+    elif data_format == "channels_first" and len(alpha.shape) == 1:
+        alpha = ops.reshape(alpha, (-1, *(1,) * windows.rank))
+    greatest = max_pool(wide, windows, data_format)
+    mean = avg_pool(wide, windows, data_format)
+    return ops.cast(alpha * greatest + (1 - alpha) * mean, x.dtype)
 
 
 def soft_pool(x: Any, windows: Windows, data_format: str, beta: Any) -> Any:
