@@ -58,6 +58,8 @@ def arguments(cls):
 
 def with_few_arguments(cls, **kwargs):
     given = {"pooling_ratio": (1.4,), "output_size": (3,)}
+    if "inference" in arguments(cls):
+        kwargs["seed"] = 1  # without one, another layer has other regions
     return cls(*given.get(next(iter(arguments(cls))), ()), **kwargs)
 
 

@@ -18,7 +18,12 @@ from keras import ops
 from keras_pooling.arguments import Windows
 from keras_pooling.implementations.portable import native
 from keras_pooling.implementations.portable.native import widened
-from keras_pooling.implementations.portable.random import fractional_regions, uniform
+from keras_pooling.implementations.portable.random import (
+    central_regions,
+    fixed_regions,
+    fractional_regions,
+    uniform,
+)
 from keras_pooling.implementations.portable.spans import (
     Spans,
     along,
@@ -33,7 +38,15 @@ from keras_pooling.implementations.portable.spans import (
     spatial_axes,
 )
 
-__all__ = ["avg_pool", "fractional_regions", "lp_pool", "max_pool", "stochastic_pool"]
+__all__ = [
+    "avg_pool",
+    "central_regions",
+    "fixed_regions",
+    "fractional_regions",
+    "lp_pool",
+    "max_pool",
+    "stochastic_pool",
+]
 
 
 def max_pool(
