@@ -7,6 +7,7 @@ from keras_pooling._library import (
     package_version,
     register,
 )
+from keras_pooling.averaging import predict_averaged
 from keras_pooling.convert import accelerate, to_keras
 from keras_pooling.layers import *  # noqa: F403
 
@@ -18,6 +19,7 @@ __all__ = [
     "force_portable",
     "layers",
     "ops",
+    "predict_averaged",
     "to_keras",
     *layers.__all__,
 ]

@@ -167,6 +167,7 @@ def fractional_windows(
     pseudo_random: Any = True,
     overlapping: Any = True,
     regions_per: Any = "batch",
+    central: Any = "nearest",
 ) -> FractionalWindows:
     """Normalises the arguments of fractional pooling.
 
@@ -178,6 +179,7 @@ def fractional_windows(
         pseudo_random: bool.
         overlapping: bool.
         regions_per: `"batch"`, `"sample"` or `"channel"`.
+        central: `"nearest"` or `"half"`.
 
     Raises:
         ArgumentError: naming the argument, its value and what is allowed.
@@ -214,6 +216,7 @@ def fractional_windows(
         flag("pseudo_random", pseudo_random),
         flag("overlapping", overlapping),
         choice("regions_per", regions_per, ("batch", "sample", "channel")),
+        choice("central", central, ("nearest", "half")),
     )
 
 

@@ -71,10 +71,9 @@ def to_keras(model: keras.Model) -> keras.Model:
 
 
 def _convert(model: keras.Model, name: str, new_form: Callable) -> keras.Model:
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"{name}: expected a keras.Model. Received: {model!r}.")
+    inner = layers_of(model, name)
     pairs = []
-    for operation in _operations(model):
+    for operation in _operations(model, inner):
         try:
             new = new_form(operation)
         except ValueError as error:
@@ -83,20 +82,23 @@ def _convert(model: keras.Model, name: str, new_form: Callable) -> keras.Model:
             pairs.append((operation, new))
     for operation, new in pairs:
         _become(operation, new)
-    for part in (model, *_layers(model)):
+    for part in (model, *inner):
         for function in ("train_function", "test_function", "predict_function"):
             if getattr(part, function, None) is not None:
                 setattr(part, function, None)
     return model
 
 
-def _layers(model: keras.Model) -> list[keras.Layer]:
+def layers_of(model: keras.Model, name: str) -> list[keras.Layer]:
+    """Every layer of a model and of those within it; `name` is what was called."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"{name}: expected a keras.Model. Received: {model!r}.")
     return list(model._flatten_layers(include_self=False))
 
 
-def _operations(model: keras.Model) -> list[keras.Operation]:
+def _operations(model: keras.Model, inner: list[keras.Layer]) -> list[keras.Operation]:
     """Every layer, and every node of a graph that is none; each once."""
-    found = {id(layer): layer for layer in _layers(model)}
+    found = {id(layer): layer for layer in inner}
     for part in (model, *found.copy().values()):
         for operation in getattr(part, "operations", ()):
             found[id(operation)] = operation

@@ -223,6 +223,9 @@ class FractionalWindows:
     pseudo_random: bool
     overlapping: bool
     regions_per: str  # "batch" | "sample" | "channel"
+    # Central edges: those at the nearest integers, or with u = 1/2, as version 0.1.0
+    # had them. No user's argument, but kept in files: in older ones it is missing.
+    central: str = "nearest"  # "nearest" | "half"
 
     @property
     def rank(self) -> int | None:

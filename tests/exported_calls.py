@@ -29,6 +29,10 @@ CALLS = {
     ),
     "fractional max": lambda x: kp.ops.fractional_max_pool(x, output_size=5),
     "fractional average": lambda x: kp.ops.fractional_avg_pool(x, output_size=(7, 3)),
+    "fixed regions": kp.FractionalMaxPool2D(output_size=(5, 7), seed=1),
+    "fixed regions in random order": kp.FractionalAvgPool2D(
+        output_size=(7, 5), pseudo_random=False, seed=2
+    ),
 }
 
 

@@ -25,6 +25,8 @@ def model_of_every_layer() -> keras.Model:
         kp.StochasticPool2D(2, seed=1),
         kp.FractionalMaxPool2D(1.4, seed=2),
         kp.FractionalAvgPool2D(1.3, seed=3, regions_per="channel", pseudo_random=False),
+        kp.FractionalMaxPool2D(1.6, seed=4, inference="central"),
+        kp.FractionalMaxPool2D(1.6, seed=5, inference="random", regions_per="sample"),
         kp.AdaptiveMaxPool2D((4, 3)),
         kp.AdaptiveAvgPool2D((None, 5)),
         kp.GlobalMaxPool2D(),

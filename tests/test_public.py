@@ -52,3 +52,33 @@ def test_what_it_wrote_is_written_under_the_names_of_today(tmp_path):
     assert "keras_pooling>MaxPooling2D" in registered
     assert "keras_pooling>MaxPool2D" not in registered
     keras.saving.load_model(tmp_path / "model.keras")
+
+
+def test_fractional_pooling_of_version_0_1_0_predicts_as_it_did(tmp_path):
+    # "central" meant u = 1/2 then, in layers and in functions that are nodes.
+    model = keras.saving.load_model(FILES / "fractional_written_by_0_1_0.keras")
+    model.save(tmp_path / "again.keras")
+    again = keras.saving.load_model(tmp_path / "again.keras")
+    copy = keras.models.clone_model(model)
+    x = np.random.default_rng(0).integers(0, 9, (2, 17, 19, 3)).astype("float32")
+    written = np.load(FILES / "fractional_written_by_0_1_0.npz")
+    rounding = 16 * np.finfo("float32").eps  # no region holds more elements
+    for same in (model, again, copy):
+        outputs = zip(model.output_names, same(x), written.values(), strict=True)
+        for name, y, expected in outputs:
+            if (same, name) != (copy, "random"):  # the copy's seeds begin anew
+                np.testing.assert_allclose(y, expected, rtol=rounding, atol=0)
+
+
+def test_what_it_called_central_differs_from_what_is_central_today():
+    x = np.arange(17.0).reshape(1, 17, 1)
+    config = kp.FractionalMaxPool1D(1.7, inference="central").get_config()
+    today = kp.FractionalMaxPool1D.from_config(config)
+    before = {**config}
+    del before["central"]
+    half = kp.FractionalMaxPool1D.from_config(before)
+    del before["inference"]  # the default was central
+    other = kp.FractionalMaxPool1D.from_config(before)
+    np.testing.assert_array_equal(half(x), other(x))
+    assert not np.array_equal(half(x), today(x))
+    assert half.get_config() == other.get_config() == {**config, "central": "half"}

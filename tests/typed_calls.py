@@ -3,6 +3,8 @@
 An `ignore` without an error under it is an error of its own (`warn_unused_ignores`).
 """
 
+import keras
+
 import keras_pooling as kp
 
 
@@ -15,6 +17,8 @@ def good() -> kp.MaxPooling2D:
     kp.AdaptiveMaxPool2D((7, None), return_indices=True, name="it")
     kp.FractionalMaxPool2D((1.4, 1.7), regions_per="sample", inference="random")
     kp.MaxUnpool2D(3, padding=((1, 0), 1), output_size=(9, 8))
+    kp.FractionalAvgPool(1.4, inference="fixed")
+    kp.predict_averaged(keras.Sequential(), [[1.0]], passes=3, verbose=0)
     kp.ops.average_pool([[[1.0]]], pool_size=[1], padding="SAME")
     return kp.MaxPool2D(2, "2")  # type: ignore[arg-type]
 
@@ -25,6 +29,8 @@ def wrong() -> None:
     kp.AvgPool(2, data_format="NHWC")  # type: ignore[arg-type]
     kp.AdaptiveAvgPool((7, 2.5))  # type: ignore[arg-type]
     kp.FractionalAvgPool(1.4, regions_per="row")  # type: ignore[arg-type]
+    kp.FractionalMaxPool(1.4, inference="mean")  # type: ignore[arg-type]
+    kp.predict_averaged(keras.Sequential(), [[1.0]], passes=1.5)  # type: ignore[arg-type]
     kp.ops.max_pool([[[1.0]]], 2, padding="full")  # type: ignore[arg-type]
     kp.ops.max_unpool([[[1.0]]])  # type: ignore[call-arg]
     kp.ops.lp_pool([[[1.0]]], 2, norm_type=2)  # type: ignore[call-arg]

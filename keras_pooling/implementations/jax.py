@@ -17,7 +17,6 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from keras_pooling import _library
-from keras_pooling.implementations import portable
 from keras_pooling.implementations.compiled import (
     Call,
     Compiled,
@@ -42,10 +41,6 @@ class Jax(Compiled):
         axis: int,
     ) -> Any:
         """Draws the edges of one axis's regions; as `portable.fractional_regions`."""
-        if seed is None:  # nothing to draw
-            return portable.fractional_regions(
-                size, count, rows, seed, pseudo_random, axis
-            )
         numbers = jnp.array([size, count, rows], "int32")
         options = (("axis", axis), ("pseudo_random", pseudo_random))
         (edges,) = _pool(

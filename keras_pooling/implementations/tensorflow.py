@@ -8,7 +8,6 @@ from typing import Any
 import tensorflow as tf
 
 from keras_pooling import _library, _tensorflow_internals
-from keras_pooling.implementations import portable
 from keras_pooling.implementations.compiled import (
     Call,
     Compiled,
@@ -51,10 +50,6 @@ class TensorFlow(Compiled):
         axis: int,
     ) -> Any:
         """Draws the edges of one axis's regions; as `portable.fractional_regions`."""
-        if seed is None:  # nothing to draw
-            return portable.fractional_regions(
-                size, count, rows, seed, pseudo_random, axis
-            )
         numbers = (size, count, rows)
         if not all(isinstance(number, int) for number in numbers):
             numbers = tf.stack([tf.cast(number, tf.int64) for number in numbers])

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from keras_pooling import _library
-from keras_pooling.implementations import entry, portable
+from keras_pooling.implementations import entry
 from keras_pooling.implementations.compiled import (
     Call,
     Compiled,
@@ -62,10 +62,6 @@ class Torch(Compiled):
         axis: int,
     ) -> Any:
         """Draws the edges of one axis's regions; as `portable.fractional_regions`."""
-        if seed is None:  # nothing to draw
-            return portable.fractional_regions(
-                size, count, rows, seed, pseudo_random, axis
-            )
         return _ops.fractional_regions(seed, size, count, rows, pseudo_random, axis)
 
     def select(self, call: Call, x: Any, edges: tuple, seed: Any = None) -> Any:

@@ -298,16 +298,21 @@ class BaseRandomPooling(BasePooling):
             self.seed = seed = seeds.generator_or_int(seed)
         is_generator = isinstance(seed, keras.random.SeedGenerator)
         self.seed_generator = seed if is_generator else keras.random.SeedGenerator(seed)
+        self.always_draws = False  # true while `predict_averaged` runs
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Pools a tensor; draws if the layer draws in such a call."""
-        draws = self.draws(training)
-        seed = seeds.next_words(self.seed_generator) if draws else None
-        return self.pool(inputs, seed=seed)
+        if self.draws(training):
+            return self.pool(inputs, seed=seeds.next_words(self.seed_generator))
+        return self.pool(inputs, seed=self.seed_without_draw())
 
     def draws(self, training: bool | None) -> bool:
         """Whether such a call draws."""
-        return bool(training)
+        return bool(training) or self.always_draws
+
+    def seed_without_draw(self) -> Any:
+        """What stands in for a seed in a call that does not draw."""
+        return None
 
     def save_own_variables(self, store: dict) -> None:
         """Saves the state of the seed, which Keras leaves out."""

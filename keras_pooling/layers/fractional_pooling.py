@@ -10,6 +10,7 @@ import keras
 from keras_pooling import arguments
 from keras_pooling.arguments import DataFormat, RegionsPer
 from keras_pooling.layers.base import BaseRandomPooling
+from keras_pooling.ops import seeds
 
 
 class BaseFractionalPooling(BaseRandomPooling):
@@ -21,8 +22,9 @@ class BaseFractionalPooling(BaseRandomPooling):
         pseudo_random: bool.
         overlapping: bool.
         regions_per: `"batch"`, `"sample"` or `"channel"`.
-        inference: `"central"` or `"random"`.
+        inference: `"fixed"`, `"central"` or `"random"`.
         data_format: `"channels_last"`, `"channels_first"` or None.
+        central: `"nearest"`, or `"half"` in what version 0.1.0 wrote.
         **kwargs: further arguments of the next base class.
     """
 
@@ -35,6 +37,7 @@ class BaseFractionalPooling(BaseRandomPooling):
         regions_per: str,
         inference: str,
         data_format: str | None,
+        central: str = "nearest",
         **kwargs: Any,
     ):
         with arguments.errors_name(type(self).__name__):
@@ -45,14 +48,26 @@ class BaseFractionalPooling(BaseRandomPooling):
                 pseudo_random,
                 overlapping,
                 regions_per,
+                central,
             )
             super().__init__(windows, data_format, **kwargs)
-            allowed = ("central", "random")
+            allowed = ("fixed", "central", "random")
             self.inference = arguments.choice("inference", inference, allowed)
 
     def draws(self, training: bool | None) -> bool:
         """Whether such a call draws."""
-        return bool(training) or self.inference == "random"
+        return super().draws(training) or self.inference == "random"
+
+    def seed_without_draw(self) -> Any:
+        """The word that fixes regions; None where they are central."""
+        fixed = self.inference == "fixed"
+        return seeds.first_word(self.seed_generator) if fixed else None
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> BaseFractionalPooling:
+        """The layer of a config; what it lacks is as it was in version 0.1.0."""
+        before = {"inference": "central", "central": "half"}
+        return super().from_config({**before, **config})
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` needs."""
@@ -76,14 +91,21 @@ class FractionalMaxPool(BaseFractionalPooling):
     A region that overlaps includes the first element of the next. All is computed in
     integers, so no region is ever longer or shorter.
 
+    At inference a layer has regions of its own for every axis, which the first word of
+    its seed's state fixes, the same for the whole batch on every backend. Training does
+    not move them, and files keep them. Central regions shift in all layers of a network
+    alike, as training never showed it, and err more; the average of several draws errs
+    least (`keras_pooling.predict_averaged`).
+
     Args:
         pooling_ratio: number >= 1 or one per axis; elements per region, on average.
         output_size: int or one per axis; regions. Exactly one of the two is given.
         pseudo_random: bool, whether draws are pseudo-random, else random.
         overlapping: bool, whether a region includes the first element of the next.
         regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
-        inference: `"central"` (u = 1/2, always the same) or `"random"` (a draw, to
-            average over several calls).
+        inference: `"fixed"` (one draw of the layer's own, the same at every call),
+            `"central"` (edges at the integers nearest to those of equal regions) or
+            `"random"` (a draw at every call).
         seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
             anew; the state is saved with the weights, so that a loaded model goes on.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
@@ -115,7 +137,7 @@ class FractionalMaxPool(BaseFractionalPooling):
     >>> x = np.arange(1., 8.).reshape(1, 7, 1)
     >>> layer = kp.FractionalMaxPool(1.6, overlapping=False, seed=3)
     >>> keras.ops.convert_to_numpy(layer(x))[0, :, 0]
-    array([2., 4., 6., 7.], dtype=float32)
+    array([1., 3., 5., 7.], dtype=float32)
     >>> layer(x, training=True).shape  # another draw each time
     TensorShape([1, 4, 1])
     """
@@ -130,7 +152,7 @@ class FractionalMaxPool(BaseFractionalPooling):
         pseudo_random: bool = True,
         overlapping: bool = True,
         regions_per: RegionsPer = "batch",
-        inference: Literal["central", "random"] = "central",
+        inference: Literal["fixed", "central", "random"] = "fixed",
         seed: int | keras.random.SeedGenerator | None = None,
         data_format: DataFormat | None = None,
         return_indices: bool = False,
@@ -164,8 +186,9 @@ class FractionalMaxPool1D(FractionalMaxPool):
         pseudo_random: bool, whether draws are pseudo-random, else random.
         overlapping: bool, whether a region includes the first element of the next.
         regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
-        inference: `"central"` (u = 1/2, always the same) or `"random"` (a draw, to
-            average over several calls).
+        inference: `"fixed"` (one draw of the layer's own, the same at every call),
+            `"central"` (edges at the integers nearest to those of equal regions) or
+            `"random"` (a draw at every call).
         seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
             anew; the state is saved with the weights, so that a loaded model goes on.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
@@ -192,9 +215,9 @@ class FractionalMaxPool1D(FractionalMaxPool):
     Example:
 
     >>> x = np.array([1., 5., 2., 3., 4.]).reshape(1, 5, 1)
-    >>> y = kp.FractionalMaxPool1D(output_size=3, overlapping=False)(x)
+    >>> y = kp.FractionalMaxPool1D(output_size=3, overlapping=False, seed=1)(x)
     >>> keras.ops.convert_to_numpy(y)[0, :, 0]
-    array([5., 3., 4.], dtype=float32)
+    array([5., 2., 4.], dtype=float32)
     """
 
     rank = 1
@@ -212,8 +235,9 @@ class FractionalMaxPool2D(FractionalMaxPool):
         pseudo_random: bool, whether draws are pseudo-random, else random.
         overlapping: bool, whether a region includes the first element of the next.
         regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
-        inference: `"central"` (u = 1/2, always the same) or `"random"` (a draw, to
-            average over several calls).
+        inference: `"fixed"` (one draw of the layer's own, the same at every call),
+            `"central"` (edges at the integers nearest to those of equal regions) or
+            `"random"` (a draw at every call).
         seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
             anew; the state is saved with the weights, so that a loaded model goes on.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
@@ -240,9 +264,9 @@ class FractionalMaxPool2D(FractionalMaxPool):
     Example:
 
     >>> x = np.arange(9.).reshape(1, 3, 3, 1)
-    >>> y = kp.FractionalMaxPool2D((1.5, 3), overlapping=False)(x)
+    >>> y = kp.FractionalMaxPool2D((1.5, 3), overlapping=False, seed=1)(x)
     >>> keras.ops.convert_to_numpy(y)[0, ..., 0]
-    array([[5.],
+    array([[2.],
            [8.]], dtype=float32)
     """
 
@@ -261,8 +285,9 @@ class FractionalMaxPool3D(FractionalMaxPool):
         pseudo_random: bool, whether draws are pseudo-random, else random.
         overlapping: bool, whether a region includes the first element of the next.
         regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
-        inference: `"central"` (u = 1/2, always the same) or `"random"` (a draw, to
-            average over several calls).
+        inference: `"fixed"` (one draw of the layer's own, the same at every call),
+            `"central"` (edges at the integers nearest to those of equal regions) or
+            `"random"` (a draw at every call).
         seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
             anew; the state is saved with the weights, so that a loaded model goes on.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
@@ -314,14 +339,21 @@ class FractionalAvgPool(BaseFractionalPooling):
     A region that overlaps includes the first element of the next. All is computed in
     integers, so no region is ever longer or shorter.
 
+    At inference a layer has regions of its own for every axis, which the first word of
+    its seed's state fixes, the same for the whole batch on every backend. Training does
+    not move them, and files keep them. Central regions shift in all layers of a network
+    alike, as training never showed it, and err more; the average of several draws errs
+    least (`keras_pooling.predict_averaged`).
+
     Args:
         pooling_ratio: number >= 1 or one per axis; elements per region, on average.
         output_size: int or one per axis; regions. Exactly one of the two is given.
         pseudo_random: bool, whether draws are pseudo-random, else random.
         overlapping: bool, whether a region includes the first element of the next.
         regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
-        inference: `"central"` (u = 1/2, always the same) or `"random"` (a draw, to
-            average over several calls).
+        inference: `"fixed"` (one draw of the layer's own, the same at every call),
+            `"central"` (edges at the integers nearest to those of equal regions) or
+            `"random"` (a draw at every call).
         seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
             anew; the state is saved with the weights, so that a loaded model goes on.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
@@ -351,7 +383,7 @@ class FractionalAvgPool(BaseFractionalPooling):
     >>> x = np.arange(1., 8.).reshape(1, 7, 1)
     >>> layer = kp.FractionalAvgPool(1.6, overlapping=False, seed=3)
     >>> keras.ops.convert_to_numpy(layer(x))[0, :, 0]
-    array([1.5, 3.5, 5.5, 7. ], dtype=float32)
+    array([1. , 2.5, 4.5, 6.5], dtype=float32)
     >>> layer(x, training=True).shape  # another draw each time
     TensorShape([1, 4, 1])
     """
@@ -366,7 +398,7 @@ class FractionalAvgPool(BaseFractionalPooling):
         pseudo_random: bool = True,
         overlapping: bool = True,
         regions_per: RegionsPer = "batch",
-        inference: Literal["central", "random"] = "central",
+        inference: Literal["fixed", "central", "random"] = "fixed",
         seed: int | keras.random.SeedGenerator | None = None,
         data_format: DataFormat | None = None,
         name: str | None = None,
@@ -398,8 +430,9 @@ class FractionalAvgPool1D(FractionalAvgPool):
         pseudo_random: bool, whether draws are pseudo-random, else random.
         overlapping: bool, whether a region includes the first element of the next.
         regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
-        inference: `"central"` (u = 1/2, always the same) or `"random"` (a draw, to
-            average over several calls).
+        inference: `"fixed"` (one draw of the layer's own, the same at every call),
+            `"central"` (edges at the integers nearest to those of equal regions) or
+            `"random"` (a draw at every call).
         seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
             anew; the state is saved with the weights, so that a loaded model goes on.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
@@ -424,9 +457,9 @@ class FractionalAvgPool1D(FractionalAvgPool):
     Example:
 
     >>> x = np.array([1., 5., 2., 3., 4.]).reshape(1, 5, 1)
-    >>> y = kp.FractionalAvgPool1D(output_size=3, overlapping=False)(x)
+    >>> y = kp.FractionalAvgPool1D(output_size=3, overlapping=False, seed=1)(x)
     >>> keras.ops.convert_to_numpy(y)[0, :, 0]
-    array([3. , 2.5, 4. ], dtype=float32)
+    array([3. , 2. , 3.5], dtype=float32)
     """
 
     rank = 1
@@ -444,8 +477,9 @@ class FractionalAvgPool2D(FractionalAvgPool):
         pseudo_random: bool, whether draws are pseudo-random, else random.
         overlapping: bool, whether a region includes the first element of the next.
         regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
-        inference: `"central"` (u = 1/2, always the same) or `"random"` (a draw, to
-            average over several calls).
+        inference: `"fixed"` (one draw of the layer's own, the same at every call),
+            `"central"` (edges at the integers nearest to those of equal regions) or
+            `"random"` (a draw at every call).
         seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
             anew; the state is saved with the weights, so that a loaded model goes on.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
@@ -470,10 +504,10 @@ class FractionalAvgPool2D(FractionalAvgPool):
     Example:
 
     >>> x = np.arange(9.).reshape(1, 3, 3, 1)
-    >>> y = kp.FractionalAvgPool2D(pooling_ratio=(1.5, 3), overlapping=False)(x)
+    >>> y = kp.FractionalAvgPool2D((1.5, 3), overlapping=False, seed=1)(x)
     >>> keras.ops.convert_to_numpy(y)[0, ..., 0]
-    array([[2.5],
-           [7. ]], dtype=float32)
+    array([[1. ],
+           [5.5]], dtype=float32)
     """
 
     rank = 2
@@ -491,8 +525,9 @@ class FractionalAvgPool3D(FractionalAvgPool):
         pseudo_random: bool, whether draws are pseudo-random, else random.
         overlapping: bool, whether a region includes the first element of the next.
         regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
-        inference: `"central"` (u = 1/2, always the same) or `"random"` (a draw, to
-            average over several calls).
+        inference: `"fixed"` (one draw of the layer's own, the same at every call),
+            `"central"` (edges at the integers nearest to those of equal regions) or
+            `"random"` (a draw at every call).
         seed: int, `keras.random.SeedGenerator` or None (any seed). Each call draws
             anew; the state is saved with the weights, so that a loaded model goes on.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.

@@ -114,7 +114,7 @@ class MixedPool(BaseSlidingPooling):
         super().build(input_shape)
         if not isinstance(self.alpha, str):
             return
-        windows = self._windows.of_rank(len(input_shape) - 2)
+        windows: Any = self._windows.of_rank(len(input_shape) - 2)
         taps = windows.pool_size if self.alpha == "gated" else ()
         channels = (self.channels_of(input_shape),) if self.per_channel else ()
         self._weight = self.add_weight(

@@ -20,6 +20,7 @@ from keras_pooling import _library, arguments
 from keras_pooling.arguments import ArgumentError, Windows
 from keras_pooling.implementations import masked, portable
 from keras_pooling.ops import indices, regions
+from keras_pooling.ops.graphs import is_compiling
 from keras_pooling.windows import FractionalWindows, Regions
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -67,7 +68,8 @@ def pool(
         data_format: `"channels_last"` or `"channels_first"`.
         keepdims: False drops the spatial axes, which must be of length 1 by then.
         mask: tensor `(batch, steps)`, true where a step counts; None for all.
-        seed: tensor of two integers, by which regions or taps are drawn; None if not.
+        seed: tensor of two integers, by which regions or taps are drawn; an int or a
+            scalar tensor, by which regions are fixed; None if neither.
         **options: further arguments of the function. Of `indices` it is seen to that
             they fit the input.
 
@@ -77,7 +79,7 @@ def pool(
     if "indices" in options:
         options["indices"] = indices.checked(options["indices"], inputs)
     # Regions hold tensors, which a cache would keep. PyTorch's compiler warns of it.
-    uncached = isinstance(windows, Regions) or _is_compiling()
+    uncached = isinstance(windows, Regions) or is_compiling()
     make = plan if uncached else _cached_plan
     planned = make(static_shape(inputs), windows, data_format, keepdims)
     if isinstance(inputs, keras.KerasTensor):
@@ -116,16 +118,6 @@ _cached_plan = functools.lru_cache(maxsize=1024)(plan)
 _cached_name = functools.cache(keras.backend.standardize_dtype)
 
 
-def _is_compiling() -> bool:
-    return False
-
-
-if keras.config.backend() == "torch":
-    import torch
-
-    _is_compiling = torch.compiler.is_compiling
-
-
 def spec(function: str, inputs: Any, planned: Plan, options: dict[str, Any]) -> Any:
     """The outputs of a plan as `KerasTensor`s."""
     dtype = keras.backend.standardize_dtype(inputs.dtype)
@@ -146,7 +138,7 @@ def run(
     options: dict[str, Any],
 ) -> Any:
     """Has an implementation carry out a plan."""
-    name_of = keras.backend.standardize_dtype if _is_compiling() else _cached_name
+    name_of = keras.backend.standardize_dtype if is_compiling() else _cached_name
     given_dtype = name_of(inputs.dtype)
     dtype, computed_dtype = dtypes(function, inputs.shape, given_dtype)
     # keras.ops.cast asks the backend even where there is nothing to cast.

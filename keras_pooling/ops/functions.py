@@ -668,6 +668,7 @@ def fractional_max_pool(
     training: bool | None = None,
     data_format: DataFormat | None = None,
     return_indices: bool = False,
+    _central: str = "nearest",
 ) -> Any:
     """Greatest tap of each region. `keras_pooling.FractionalMaxPool` says it in full.
 
@@ -683,8 +684,8 @@ def fractional_max_pool(
         regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
         seed: `keras.random.SeedGenerator`, which advances, or two integers, which
             always give the same draw.
-        training: True draws; False takes the grid in the middle of its possible
-            offsets. None: whether a seed is given.
+        training: True draws; False puts edges at the nearest integers. None: whether a
+            seed is given.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         return_indices: bool, whether to return `(y, indices)`.
 
@@ -703,7 +704,14 @@ def fractional_max_pool(
             [2.],
             [4.]]], dtype=float32)
     """
-    how = (pooling_ratio, output_size, pseudo_random, overlapping, regions_per)
+    how = (
+        pooling_ratio,
+        output_size,
+        pseudo_random,
+        overlapping,
+        regions_per,
+        _central,
+    )
     options = arguments.options(return_indices=return_indices)
     windows, words = _cut(inputs, how, regions, data_format, seed, training)
     return _pool("max_pool", inputs, windows, data_format, seed=words, **options)
@@ -722,6 +730,7 @@ def fractional_avg_pool(
     seed: Any = None,
     training: bool | None = None,
     data_format: DataFormat | None = None,
+    _central: str = "nearest",
 ) -> Tensor:
     """Average of each region. `keras_pooling.FractionalAvgPool` says it in full.
 
@@ -737,8 +746,8 @@ def fractional_avg_pool(
         regions_per: `"batch"`, `"sample"` or `"channel"`; what has regions in common.
         seed: `keras.random.SeedGenerator`, which advances, or two integers, which
             always give the same draw.
-        training: True draws; False takes the grid in the middle of its possible
-            offsets. None: whether a seed is given.
+        training: True draws; False puts edges at the nearest integers. None: whether a
+            seed is given.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
 
     Returns:
@@ -755,7 +764,14 @@ def fractional_avg_pool(
     array([[[3.],
             [3.]]], dtype=float32)
     """
-    how = (pooling_ratio, output_size, pseudo_random, overlapping, regions_per)
+    how = (
+        pooling_ratio,
+        output_size,
+        pseudo_random,
+        overlapping,
+        regions_per,
+        _central,
+    )
     windows, words = _cut(inputs, how, regions, data_format, seed, training)
     return _pool("avg_pool", inputs, windows, data_format, seed=words)
 

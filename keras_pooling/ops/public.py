@@ -25,7 +25,7 @@ def public(function: _F) -> _F:
 
     Anything that Keras makes a tensor of is accepted, a `KerasTensor` makes a node of a
     functional model, and every error names the function. One with a second tensor looks
-    to that itself.
+    to that itself. Arguments whose names begin with an underscore are for files alone.
     """
     name = function.__name__
     signature = inspect.signature(function)
@@ -43,6 +43,8 @@ def public(function: _F) -> _F:
     # TensorFlow's AutoGraph calls what has this attribute as it is: there is nothing
     # to convert here, and converting takes seconds.
     call.autograph_info__ = {}  # type: ignore[attr-defined]
+    shown = [p for p in signature.parameters.values() if not p.name.startswith("_")]
+    call.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
 
 
@@ -72,6 +74,14 @@ class StatelessPooling(keras.Operation):
             return _FUNCTIONS[self.function](*tensors, **self.arguments)
 
     compute_output_spec = call  # the function itself answers a KerasTensor with specs
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> StatelessPooling:
+        """The node of a config; what it lacks is as it was in version 0.1.0."""
+        function, arguments = config["function"], config["arguments"]
+        if "_central" in inspect.signature(_FUNCTIONS[function]).parameters:
+            arguments = {"_central": "half", **arguments}
+        return cls(**{**config, "arguments": arguments})
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` needs."""

@@ -1,4 +1,4 @@
-"""The regions of fractional pooling for one call: drawn, or given by the user.
+"""The regions of fractional pooling for one call: drawn or not, or given by the user.
 
 Knows no reduction. How edges are drawn is the implementations' affair.
 """
@@ -14,24 +14,28 @@ from keras import ops
 
 from keras_pooling import arguments
 from keras_pooling.arguments import ArgumentError
+from keras_pooling.implementations import portable
+from keras_pooling.ops import graphs
 from keras_pooling.windows import FractionalWindows, Regions
 
 
 def drawn(
     windows: FractionalWindows, x: Any, data_format: str, seed: Any, draw: Callable
 ) -> Regions:
-    """Draws the regions of a tensor.
+    """The regions of a tensor. What is not drawn is the same for the whole batch.
 
     Args:
         windows: how many regions, and how to draw them.
         x: the tensor.
         data_format: `"channels_last"` or `"channels_first"`.
-        seed: tensor of two integers; None for the grid in the middle.
+        seed: tensor of two integers, by which they are drawn; an int or a scalar
+            tensor, by which they are fixed; None for central ones.
         draw: `fractional_regions` of an implementation.
     """
     shape = ops.shape(x)
     regions_per, rows = "batch", 1
-    if seed is not None:
+    is_drawn = len(getattr(seed, "shape", ())) == 1
+    if is_drawn:
         regions_per = windows.regions_per
         channels = shape[-1] if data_format == "channels_last" else shape[1]
         samples = 1 if regions_per == "batch" else shape[0]
@@ -48,7 +52,12 @@ def drawn(
             size = ops.cast(size, "int64")
             count = windows.count(i, ops.cast(size, "float64"), _floored)
             largest.append(None)
-        row = draw(size, count, rows, seed, windows.pseudo_random, i)
+        if is_drawn:
+            row = draw(size, count, rows, seed, windows.pseudo_random, i)
+        elif seed is not None:
+            row = portable.fixed_regions(size, count, seed, windows.pseudo_random, i)
+        else:
+            row = portable.central_regions(size, count, windows.central)
         if isinstance(count, int) and hasattr(row, "set_shape"):
             row.set_shape((None, count + 1))
         edges.append(row)
@@ -72,7 +81,7 @@ def given(regions: Any, sizes: tuple[int | None, ...], overlapping: bool) -> Reg
         )
     edges, largest = [], []
     for axis, (sequence, size) in enumerate(zip(sequences, sizes, strict=True)):
-        known = _known(sequence)
+        known = graphs.known(sequence)
         if not _holds_integers(sequence if known is None else known):
             raise ArgumentError(
                 "the `regions` argument must hold, for each spatial axis, a "
@@ -95,11 +104,3 @@ def _holds_integers(sequence: Any) -> bool:
 
 def _floored(quotient: Any) -> Any:
     return ops.cast(ops.floor(quotient), "int64")
-
-
-def _known(sequence: Any) -> np.ndarray | None:
-    """The numbers; None where only a graph that is being made will know them."""
-    try:
-        return np.asarray(sequence)
-    except (NotImplementedError, TypeError):
-        return None

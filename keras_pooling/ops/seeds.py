@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_pooling.arguments import ArgumentError
+from keras_pooling.ops.graphs import known
 
 # The type of keras.random's seeds on each backend.
 _DTYPES = {"tensorflow": "int64", "torch": "int32"}
@@ -23,6 +24,21 @@ def next_words(seed: Any) -> Any:
     if isinstance(seed, keras.random.SeedGenerator):
         return _of_replica(seed.next())
     return _of_replica(_two_words(seed))
+
+
+def first_word(generator: keras.random.SeedGenerator) -> Any:
+    """The word of a seed that no draw moves, from 0 to 2³² − 1: int, or scalar tensor.
+
+    It is a tensor where a function is being made, which will run for other states too.
+    """
+    word = generator.state[0]
+    number = known(word)
+    if number is not None:
+        return int(number) % 2**32
+    if keras.backend.standardize_dtype(word.dtype) == "uint32":
+        return word
+    # PyTorch has the same bits as a number below 0.
+    return ops.cast(word, "int64") % 2**32
 
 
 def check(seed: Any) -> None:

@@ -19,6 +19,7 @@ from hosts import array, compiled, value_and_gradient
 from training import assert_fit_trains
 
 import keras_pooling as kp
+from keras_pooling.implementations import portable
 
 SIZES = (6, 8)
 SLIDING = reference.sliding(SIZES, 3, 2, "same")
@@ -226,6 +227,71 @@ def test_each_call_draws_taps_anew_and_a_loaded_model_goes_on(make, tmp_path):
         assert np.isin(draw, x).all()
     again = make(seed=7)
     np.testing.assert_array_equal(array(again(x, training=True)), draws[0])
+
+
+FIXED = {name: RANDOM[name] for name in ("fractional", "random regions")}
+by_fixed = pytest.mark.parametrize("make", FIXED.values(), ids=FIXED)
+
+
+@by_fixed
+def test_fixed_regions_are_the_same_at_every_call(make, tmp_path):
+    x = input_of(sizes=MANY)
+    model = keras.Sequential([keras.Input(x.shape[1:]), make(seed=7), make()])
+    y = array(model(x))
+    model.compile("sgd", "mse")
+    for _ in range(2):
+        np.testing.assert_array_equal(model.predict(x, verbose=0), y)
+        model.fit(x, np.zeros_like(y), verbose=0)  # no weights: the seeds move alone
+        np.testing.assert_array_equal(array(model(x)), y)
+    np.testing.assert_array_equal(array(compiled(model)(x)), y)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(array(loaded(x)), y)
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = keras.Sequential([keras.Input(x.shape[1:]), make(seed=8), make()])
+    other.predict(x, verbose=0)
+    other.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(other.predict(x, verbose=0), y)
+
+
+@by_fixed
+def test_fixed_regions_differ_between_layers_and_axes(make):
+    x = input_of(sizes=MANY)
+    outputs = {array(make()(x)).tobytes() for _ in range(4)}
+    assert len(outputs) > 1
+    across = np.swapaxes(x, 1, 2)
+    layers = [make(seed=seed) for seed in range(4)]
+    assert len({array(layer(x)).tobytes() for layer in layers}) > 1
+    turned = [np.swapaxes(array(layer(across)), 1, 2) for layer in layers]
+    assert any((array(f(x)) != y).any() for f, y in zip(layers, turned, strict=True))
+
+
+@pytest.mark.parametrize("regions_per", ["batch", "sample", "channel"])
+@pytest.mark.parametrize("inference", ["fixed", "central"])
+def test_what_is_not_drawn_is_shared_by_the_batch(inference, regions_per):
+    layer = kp.FractionalMaxPool2D(
+        1.29, inference=inference, regions_per=regions_per, seed=7
+    )
+    one = input_of(sizes=MANY)[:1, :, :, :1]
+    y = array(layer(np.tile(one, (3, 1, 1, 4))))
+    np.testing.assert_array_equal(y, np.tile(array(layer(one)), (3, 1, 1, 4)))
+    assert array(layer.seed_generator.state.value).tolist() == [7, 0]
+
+
+@pytest.mark.parametrize("word", [5, 2**31 + 7, 2**32 - 1])
+@pytest.mark.parametrize("pseudo_random", [True, False])
+def test_fixed_regions_are_those_of_the_first_word_of_the_state(word, pseudo_random):
+    x = input_of(sizes=MANY)
+    layer = kp.FractionalAvgPool2D(1.29, pseudo_random=pseudo_random, seed=1)
+    edges = [
+        array(portable.fixed_regions(40, 31, word, pseudo_random, axis))[0]
+        for axis in range(2)
+    ]
+    expected = array(kp.ops.fractional_avg_pool(x, regions=edges))
+    for counter in (0, 99):
+        layer.load_own_variables({"seed_state": np.array([word, counter])})
+        np.testing.assert_array_equal(array(layer(x)), expected)
+        np.testing.assert_array_equal(array(compiled(layer)(x)), expected)
 
 
 @by_family

@@ -85,6 +85,8 @@ def with_few_arguments(cls, **kwargs):
         "k": (3,),
         "num_pieces": (3,),
     }
+    if "inference" in arguments(cls):
+        kwargs["seed"] = 1  # without one, another layer has other regions
     return cls(*given.get(next(iter(arguments(cls))), ()), **kwargs)
 
 

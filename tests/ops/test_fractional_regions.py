@@ -20,7 +20,7 @@ DRAWS = 21_000
 
 def regions(size, count, rows=1, seed=SEED, pseudo_random=True, axis=0) -> np.ndarray:
     draw = dispatch.implementation_of(tf.zeros((1, 1, 1))).fractional_regions
-    seed = None if seed is None else tf.constant(seed, tf.int64)
+    seed = tf.constant(seed, tf.int64)
     edges = draw(size, count, rows, seed, pseudo_random, axis)
     assert edges.dtype == tf.int64
     return edges.numpy()
@@ -90,15 +90,127 @@ def test_edges_divide_no_negative_number():
                 assert session.run(result, values).tolist() == [list(expected)]
 
 
-@each_path
-def test_central_regions_have_u_one_half():
-    for size in range(1, 40):
-        for count in range(1, size + 1):
-            edges = regions(size, count, seed=None)
-            expected = reference_fractional.pseudo_random_edges(
-                size, count, Fraction(1, 2)
+def sizes_and_counts():
+    """All small ones, and some large."""
+    yield from ((size, count) for size in range(1, 40) for count in range(1, size + 1))
+    rng = np.random.default_rng(2)
+    for size in rng.integers(40, 10**4, 50).tolist():
+        yield size, int(rng.integers(1, size + 1))
+
+
+def test_central_edges_are_the_nearest_integers():
+    for size, count in sizes_and_counts():
+        edges = portable_random.central_regions(size, count, "nearest").numpy()
+        # Of two that are as near, the lower one: |2 · edge · count − 2 · size · i|.
+        exact = size * np.arange(count + 1)
+        below = exact // count
+        lower_is_nearer = exact - below * count <= (below + 1) * count - exact
+        np.testing.assert_array_equal(
+            edges, [np.where(lower_is_nearer, below, below + 1)]
+        )
+        reference_fractional.assert_gap_rule(edges[0].tolist(), size, count)
+        u = Fraction(count, 2 * size)
+        expected = reference_fractional.pseudo_random_edges(size, count, u)
+        assert edges.tolist() == [list(expected)]
+
+
+def test_central_edges_of_version_0_1_0_have_u_one_half():
+    for size, count in sizes_and_counts():
+        edges = portable_random.central_regions(size, count, "half").numpy()
+        u = Fraction(1, 2)
+        expected = reference_fractional.pseudo_random_edges(size, count, u)
+        assert edges.tolist() == [list(expected)]
+
+
+WORDS = (0, 1, 2**31 + 5, 2**32 - 1)
+
+
+def fixed(size, count, word, pseudo_random=True, axis=0) -> np.ndarray:
+    edges = portable_random.fixed_regions(size, count, word, pseudo_random, axis)
+    assert edges.dtype == tf.int64 and edges.shape[0] == 1
+    return edges.numpy()[0]
+
+
+@pytest.mark.parametrize("pseudo_random", [True, False])
+def test_fixed_regions_keep_the_gap_rule(pseudo_random):
+    for size, count in ((1, 1), (7, 7), (7, 1), (10, 3), (25, 17), (1000, 577)):
+        for word in (*WORDS, *range(2, 20)):
+            for axis in range(3):
+                edges = fixed(size, count, word, pseudo_random, axis).tolist()
+                reference_fractional.assert_gap_rule(edges, size, count)
+
+
+@pytest.mark.parametrize("pseudo_random", [True, False])
+def test_central_and_fixed_regions_of_sizes_and_words_that_a_graph_finds(pseudo_random):
+    spec = tf.TensorSpec([], tf.int64)
+
+    @tf.function(input_signature=[spec] * 3)
+    def found(size, count, word):
+        central = portable_random.central_regions(size, count, "nearest")
+        half = portable_random.central_regions(size, count, "half")
+        fixed = portable_random.fixed_regions(size, count, word, pseudo_random, 1)
+        return central, half, fixed
+
+    for size, count in ((1, 1), (7, 7), (7, 1), (10, 3), (25, 17), (1000, 577)):
+        for word in WORDS:
+            central, half, regions = found(size, count, word)
+            for edges, central_as in ((central, "nearest"), (half, "half")):
+                known = portable_random.central_regions(size, count, central_as)
+                np.testing.assert_array_equal(edges, known)
+            known = fixed(size, count, word, pseudo_random, 1)
+            np.testing.assert_array_equal(regions[0], known)
+            of_word = tf.constant(word, tf.int64)
+            np.testing.assert_array_equal(
+                fixed(size, count, of_word, pseudo_random, 1), known
             )
-            assert edges.tolist() == [list(expected)]
+
+
+@pytest.mark.parametrize("step", [1, 10, 4001])
+@pytest.mark.parametrize("axis", [0, 2])
+def test_fixed_regions_of_all_words_are_as_likely_as_draws(axis, step):
+    words = range(0, step * 6000, step)
+    for size, count in ((7, 5), (25, 17)):
+        chances = reference_fractional.chances_of_pseudo_random(size, count)
+        edges = [fixed(size, count, word, True, axis) for word in words]
+        check_frequencies(np.stack(edges), chances)
+    for size, count in ((8, 6), (11, 5), (16, 7)):
+        chances = reference_fractional.chances_of_random(size, count)
+        edges = [fixed(size, count, word, False, axis) for word in words]
+        check_frequencies(np.stack(edges), chances)
+
+
+@pytest.mark.parametrize("pseudo_random", [True, False])
+def test_fixed_regions_of_words_and_axes_do_not_depend_on_each_other(pseudo_random):
+    size, count = 7, 4
+    chances_of = (
+        reference_fractional.chances_of_pseudo_random
+        if pseudo_random
+        else reference_fractional.chances_of_random
+    )
+    chances = chances_of(size, count)
+    pairs = {(a, b): chances[a] * chances[b] for a in chances for b in chances}
+    outcomes = sorted(pairs)
+    of_axis = [
+        [tuple(fixed(size, count, word, pseudo_random, axis)) for word in range(6001)]
+        for axis in range(3)
+    ]
+    for one, other in (
+        (of_axis[0][1:], of_axis[0][:-1]),  # neighbouring words
+        (of_axis[0], of_axis[1]),
+        (of_axis[0], of_axis[2]),
+        (of_axis[1], of_axis[2]),
+    ):
+        counts = Counter(zip(one, other, strict=True))
+        assert reference_fractional.chi_square_is_likely(
+            [counts[pair] for pair in outcomes], [pairs[pair] for pair in outcomes]
+        )
+
+
+def test_no_two_regions_are_as_long_by_the_same_number():
+    # The numbers that order the gaps differ, so that their order is one.
+    index = np.arange(10**6, dtype="int32")
+    numbers = portable_random._scrambled(index, 12345, 0)
+    assert len(np.unique(numbers)) == 10**6 and numbers.min() >= 0
 
 
 @each_path

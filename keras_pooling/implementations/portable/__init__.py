@@ -18,7 +18,12 @@ from keras import ops
 from keras_pooling.arguments import Windows
 from keras_pooling.implementations.portable import native
 from keras_pooling.implementations.portable.native import widened
-from keras_pooling.implementations.portable.random import fractional_regions, uniform
+from keras_pooling.implementations.portable.random import (
+    central_regions,
+    fixed_regions,
+    fractional_regions,
+    uniform,
+)
 from keras_pooling.implementations.portable.spans import (
     Spans,
     along,
@@ -36,6 +41,8 @@ from keras_pooling.implementations.portable.unpool import max_unpool
 
 __all__ = [
     "avg_pool",
+    "central_regions",
+    "fixed_regions",
     "fractional_regions",
     "gem_pool",
     "lp_pool",

@@ -1,4 +1,4 @@
-"""Draws made by keras.random: uniform numbers and fractional regions.
+"""Fractional regions: drawn by keras.random, fixed or central. Uniform numbers.
 
 Knows nothing of the tensors that are pooled.
 """
@@ -38,9 +38,8 @@ def fractional_regions(
     Args:
         size: int or scalar int64 tensor, the length of the axis.
         count: int or scalar int64 tensor, from 1 to `size`.
-        rows: int or scalar tensor; 1 without a seed.
-        seed: tensor of two integers. None: the middle of what pseudo-random edges can
-            be.
+        rows: int or scalar tensor.
+        seed: tensor of two integers.
         pseudo_random: whether the edges are a regular grid from a random offset, or
             the gaps between them are in random order.
         axis: which axis; each draws for itself from the same seed.
@@ -49,13 +48,7 @@ def fractional_regions(
         Integer tensor `(rows, count + 1)` whose rows ascend from 0 to `size` by
         `floor(size / count)` or one more.
     """
-    static = isinstance(size, int) and isinstance(count, int)
-    if not static and keras.config.backend() == "tensorflow":
-        size, count = _fitting_when_run(size, count)
-    if seed is None:
-        offset = quotient(size + 1, 2)
-        offset = offset + (np if static else ops).zeros((1, 1), "int64")
-        return ops.cast(pseudo_random_edges(size, count, offset), _integer())
+    size, count = _fitting(size, count)
     # A constant per axis that no two seeds a user is likely to take differ by.
     axis_words = [(axis + 1) * 0x2545F491 % 2**31, 0]
     dtype = keras.backend.standardize_dtype(seed.dtype)
@@ -71,6 +64,76 @@ def fractional_regions(
     return _edges(quotient(size, count), order < ops.cast(size % count, order.dtype))
 
 
+def central_regions(size: Any, count: Any, central: str) -> Any:
+    """Edges of one axis that are not drawn, as `fractional_regions` returns them.
+
+    Args:
+        size: int or scalar int64 tensor, the length of the axis.
+        count: int or scalar int64 tensor, from 1 to `size`.
+        central: `"nearest"`: edge i is the integer nearest to `size / count * i`, the
+            lower one of two, which u = count / (2 size) gives. `"half"`: u = 1/2.
+    """
+    size, count = _fitting(size, count)
+    offset = quotient((count if central == "nearest" else size) + 1, 2)
+    numbers = np if _are_ints(size, count) else ops
+    offset = offset + numbers.zeros((1, 1), "int64")
+    return ops.cast(pseudo_random_edges(size, count, offset), _integer())
+
+
+def fixed_regions(
+    size: Any, count: Any, word: Any, pseudo_random: bool, axis: int
+) -> Any:
+    """The edges of one axis that a word stands for, as `fractional_regions` returns.
+
+    Other arithmetic than that of all draws, so that no draw is tied to them, and the
+    same on every backend, device and path: exported graphs have these operations too.
+
+    Args:
+        size: int or scalar int64 tensor, the length of the axis.
+        count: int or scalar int64 tensor, from 1 to `size`.
+        word: int or scalar tensor, from 0 to 2³² − 1.
+        pseudo_random: whether the edges are a regular grid from an offset, or the gaps
+            between them are in some order; each about as often, over all words.
+        axis: which axis; each has edges of its own for the same word.
+    """
+    size, count = _fitting(size, count)
+    known = _are_ints(size, count, word)
+    if pseudo_random:
+        offset = _scrambled(0, word, axis)
+        if known:
+            offset = np.array([[1 + offset % size]])
+        else:
+            offset = ops.reshape(ops.convert_to_tensor(offset, "int32"), (1, 1))
+            most = ops.cast(size, "int32") if ops.is_tensor(size) else size
+            offset = 1 + ops.cast(offset % most, _integer())
+        return ops.cast(pseudo_random_edges(size, count, offset), _integer())
+    numbers = np if known else ops
+    index = numbers.arange(count, dtype="int32")
+    order = numbers.argsort(_scrambled(index, word, axis))[None]
+    longer = size % count
+    longer = ops.cast(longer, order.dtype) if ops.is_tensor(longer) else longer
+    return ops.cast(_edges(quotient(size, count), order < longer), _integer())
+
+
+def _scrambled(index: Any, word: Any, axis: int) -> Any:
+    """Integers below 46337² that look random: for each index another one.
+
+    A Feistel cipher: four rounds mix the halves of the index, which are residues of a
+    prime, with the word. In 32 bits, as exported graphs and JAX calculate: the square
+    of a residue is below 2³¹.
+    """
+    prime, other = 46337, 46327
+    # Words whose residues differ by these steps are none that a user is likely to take.
+    keys = (word % prime + axis * 20011, word % other + axis * 12007)
+    if ops.is_tensor(word):
+        keys = tuple(ops.cast(key, "int32") for key in keys)
+    high, low = index // prime, index % prime
+    for key in keys * 2:
+        mixed = (low + key) % prime
+        high, low = low, (high + mixed * mixed % prime * mixed) % prime
+    return high * prime + low
+
+
 def pseudo_random_edges(size: Any, count: Any, offset: Any) -> Any:
     """Edge i is `ceil((size · i + offset) / count) - ceil(offset / count)`.
 
@@ -83,12 +146,14 @@ def pseudo_random_edges(size: Any, count: Any, offset: Any) -> Any:
         count: int or scalar int64 tensor.
         offset: integer array or tensor `(rows, 1)`.
     """
-    static = isinstance(size, int) and isinstance(count, int)
+    known = isinstance(offset, np.ndarray)
+    # Where the sizes are known, JAX needs NumPy for products of more than 32 bits.
+    in_numpy = known or (keras.config.backend() == "jax" and _are_ints(size, count))
     part = size % count
     # What `size · i` adds to the whole steps, for the gap that ends at edge i. Nothing
     # that is divided is below 0: exported graphs may truncate where others floor.
-    steps = (np if static else ops).arange(1, count + 1, dtype="int64") * part % count
-    if not isinstance(offset, np.ndarray):
+    steps = (np if in_numpy else ops).arange(1, count + 1, dtype="int64") * part % count
+    if not known:
         steps = ops.cast(steps, keras.backend.standardize_dtype(offset.dtype))
         part = ops.cast(part, steps.dtype) if ops.is_tensor(part) else part
     longer = (steps + (offset - 1) % count) % count < part
@@ -110,7 +175,14 @@ def _integer() -> str:
     return "int32" if keras.config.backend() == "jax" else "int64"
 
 
-def _fitting_when_run(size: Any, count: Any) -> tuple[Any, Any]:
+def _are_ints(*numbers: Any) -> bool:
+    return all(isinstance(number, int) for number in numbers)
+
+
+def _fitting(size: Any, count: Any) -> tuple[Any, Any]:
+    """Both numbers, which a graph refuses where an axis is too short."""
+    if _are_ints(size, count) or keras.config.backend() != "tensorflow":
+        return size, count
     # Only a TensorFlow graph has sizes that are not known while it is made.
     import tensorflow as tf
 
