@@ -10,6 +10,7 @@ ROWS = {
     "fractional_max_pooling": [
         "fractional, 1 pass",
         "fractional, 2 passes",
+        "fractional, fixed",
         "fractional, central",
         "max, 1 pass",
     ],
