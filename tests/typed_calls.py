@@ -14,6 +14,10 @@ def good() -> kp.MaxPooling2D:
     kp.GlobalAvgPool1D("channels_last", keepdims=True, dtype="float16")
     kp.AdaptiveMaxPool2D((7, None), return_indices=True, name="it")
     kp.FractionalMaxPool2D((1.4, 1.7), regions_per="sample", inference="random")
+    kp.BlurPool2D(5, strides=(2, 1), padding="valid")
+    kp.KMaxPool1D(3, layer=1, num_layers=2)
+    kp.Maxout(2, axis=1)
+    kp.SpatialPyramidPool2D([1, 2], "avg")
     kp.ops.average_pool([[[1.0]]], pool_size=[1], padding="SAME")
     return kp.MaxPool2D(2, "2")  # type: ignore[arg-type]
 
@@ -23,6 +27,8 @@ def wrong() -> None:
     kp.MaxPooling2D(2, padding="full")  # type: ignore[arg-type]
     kp.AvgPool(2, data_format="NHWC")  # type: ignore[arg-type]
     kp.AdaptiveAvgPool((7, 2.5))  # type: ignore[arg-type]
+    kp.BlurPool2D(3, padding=1)  # type: ignore[arg-type]
+    kp.SpatialPyramidPool2D(4)  # type: ignore[arg-type]
     kp.FractionalAvgPool(1.4, regions_per="row")  # type: ignore[arg-type]
     kp.ops.max_pool([[[1.0]]], 2, padding="full")  # type: ignore[arg-type]
     kp.ops.lp_pool([[[1.0]]], 2, norm_type=2)  # type: ignore[call-arg]

@@ -253,15 +253,17 @@ def _take(x: Any, position: Any, axis: int) -> Any:
 
 def pick(taps: Any, index: Any, axis: int) -> Any:
     """The taps at `index`, which has one entry along `axis`; that axis is dropped."""
-    if keras.config.backend() == "torch":
-        import torch
+    return taken(taps, index, axis)[(slice(None),) * axis + (0,)]
 
-        # The function that Keras calls makes constants of sizes that an export left
-        # open.
-        picked = torch.gather(taps, axis, index.long())
-    else:
-        picked = ops.take_along_axis(taps, index, axis)
-    return picked[(slice(None),) * axis + (0,)]
+
+def taken(x: Any, index: Any, axis: int) -> Any:
+    """The elements at `index`, which has the other axes of `x`, along `axis`."""
+    if keras.config.backend() != "torch":
+        return ops.take_along_axis(x, index, axis)
+    import torch
+
+    # The function that Keras calls makes constants of sizes that an export left open.
+    return torch.gather(x, axis, index.long())
 
 
 def every_tap(x: Any, windows: Windows, data_format: str) -> tuple[Any, Any]:
