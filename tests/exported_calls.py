@@ -27,6 +27,12 @@ CALLS = {
     "adaptive max": lambda x: portable.max_pool(
         x, AdaptiveWindows((4, None)), "channels_last"
     ),
+    "blur": lambda x: kp.ops.blur_pool(x, 4),
+    "max blur": kp.ops.max_blur_pool,
+    "maxout": lambda x: kp.ops.maxout(x, 3),
+    "spatial pyramid": kp.ops.spatial_pyramid_pool,
+    "k-max": lambda x: kp.ops.k_max_pool(x[:, 2], 3),
+    "dynamic k-max": lambda x: kp.ops.k_max_pool(x[:, 2], 3, layer=1, num_layers=3),
     "fractional max": lambda x: kp.ops.fractional_max_pool(x, output_size=5),
     "fractional average": lambda x: kp.ops.fractional_avg_pool(x, output_size=(7, 3)),
     "fixed regions": kp.FractionalMaxPool2D(output_size=(5, 7), seed=1),

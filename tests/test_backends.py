@@ -32,6 +32,11 @@ def model_of_every_layer() -> keras.Model:
         kp.GlobalMaxPool2D(),
         kp.GlobalAvgPool2D(),
         kp.GlobalLpPool2D(p=3.0),
+        kp.BlurPool2D(4, 1),
+        kp.MaxBlurPool2D(),
+        kp.Maxout(5),
+        kp.SpatialPyramidPool2D(mode="avg"),
+        keras.Sequential([keras.layers.Reshape((-1, 5)), kp.KMaxPool1D(9)]),
     ]
     y, indices = kp.MaxPool2D(2, return_indices=True)(x)
     back = kp.MaxUnpool2D(output_size=SHAPE[:2])(y, indices)

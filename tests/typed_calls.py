@@ -19,6 +19,10 @@ def good() -> kp.MaxPooling2D:
     kp.MaxUnpool2D(3, padding=((1, 0), 1), output_size=(9, 8))
     kp.FractionalAvgPool(1.4, inference="fixed")
     kp.predict_averaged(keras.Sequential(), [[1.0]], passes=3, verbose=0)
+    kp.BlurPool2D(5, strides=(2, 1), padding="valid")
+    kp.KMaxPool1D(3, layer=1, num_layers=2)
+    kp.Maxout(2, axis=1)
+    kp.SpatialPyramidPool2D([1, 2], "avg")
     kp.ops.average_pool([[[1.0]]], pool_size=[1], padding="SAME")
     return kp.MaxPool2D(2, "2")  # type: ignore[arg-type]
 
@@ -28,6 +32,8 @@ def wrong() -> None:
     kp.MaxPooling2D(2, padding="full")  # type: ignore[arg-type]
     kp.AvgPool(2, data_format="NHWC")  # type: ignore[arg-type]
     kp.AdaptiveAvgPool((7, 2.5))  # type: ignore[arg-type]
+    kp.BlurPool2D(3, padding=1)  # type: ignore[arg-type]
+    kp.SpatialPyramidPool2D(4)  # type: ignore[arg-type]
     kp.FractionalAvgPool(1.4, regions_per="row")  # type: ignore[arg-type]
     kp.FractionalMaxPool(1.4, inference="mean")  # type: ignore[arg-type]
     kp.predict_averaged(keras.Sequential(), [[1.0]], passes=1.5)  # type: ignore[arg-type]

@@ -105,15 +105,15 @@ def greatest_steps(
     # JAX has all types, and sorts them; not the wider one that others need.
     wide = given_dtype if keras.config.backend() == "jax" else wide
     x = inputs if given_dtype == wide else ops.cast(inputs, wide)
-    x = ops.moveaxis(x, axis, -1)
+    x = ops.transpose(x, (0, 2, 1)) if axis == 1 else x
     steps = ops.shape(x)[-1]
     count = kept.of(steps)
     if mask is None and isinstance(steps, int) and steps >= count:
         places = ops.sort(_greatest(_keys(x), count), axis=-1)
-        y = ops.take_along_axis(x, places, axis=-1)
+        y = take_along(x, places, 2)
     else:
         y = _filled(x, steps, kept, mask)
-    y = ops.moveaxis(y, -1, axis)
+    y = ops.transpose(y, (0, 2, 1)) if axis == 1 else y
     y = y if dtype == wide else ops.cast(y, dtype)
     return dispatch.with_static_shape(y, output_shape)
 
@@ -230,7 +230,7 @@ def _filled(x: Any, steps: Any, kept: Kept, mask: Any) -> Any:
     """The greatest of the steps that count, then zeros, on the last axis."""
     if mask is not None:
         order = ops.expand_dims(_unmasked_first(mask, steps), 1)
-        x = ops.take_along_axis(x, order, axis=-1)
+        x = take_along(x, ops.broadcast_to(order, ops.shape(x)), 2)
     count = kept.of(steps)
     _, maximum = extremes(steps)
     x = ops.pad(x, [(0, 0), (0, 0), (0, maximum(count - steps, 0))])
@@ -241,8 +241,9 @@ def _filled(x: Any, steps: Any, kept: Kept, mask: Any) -> Any:
     least = -math.inf if "float" in dtype else np.iinfo(dtype).min
     places = _greatest(ops.where(counts, keys, least), count)
     is_kept = _is_kept(counted, count, kept)
-    places = ops.where(is_kept, places, ops.shape(x)[-1] - 1)
-    y = ops.take_along_axis(x, ops.sort(places, axis=-1), axis=-1)
+    # Those that are kept come first, before sorting and after it.
+    places = ops.sort(ops.where(is_kept, places, arguments.LARGEST), axis=-1)
+    y = take_along(x, ops.where(is_kept, places, 0), 2)
     return ops.where(is_kept, y, ops.zeros_like(y))
 
 

@@ -47,6 +47,12 @@ FUNCTIONS = {
     "global Lp": lambda x: kp.ops.global_lp_pool(x, p=3.0),
     "stochastic": lambda x: kp.ops.stochastic_pool(x, 2, seed=SEED),
     "expectation": lambda x: kp.ops.stochastic_pool(x, 2),
+    "max blur": kp.ops.max_blur_pool,
+    "reflected blur": lambda x: kp.ops.blur_pool(x, 4),
+    "maxout": lambda x: kp.ops.maxout(x[:, :, :6], 3, axis=2),
+    "spatial pyramid": kp.ops.spatial_pyramid_pool,
+    "k-max": lambda x: kp.ops.k_max_pool(x[:, 2], 3),
+    "dynamic k-max": lambda x: kp.ops.k_max_pool(x[:, 2], 5, layer=1, num_layers=3),
 }
 by_function = pytest.mark.parametrize("pool", FUNCTIONS.values(), ids=FUNCTIONS)
 
