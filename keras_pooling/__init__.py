@@ -8,6 +8,7 @@ from keras_pooling._library import (
     register,
 )
 from keras_pooling.convert import accelerate, to_keras
+from keras_pooling.export import export
 from keras_pooling.layers import *  # noqa: F403
 
 __version__ = package_version()
@@ -15,6 +16,7 @@ __version__ = package_version()
 __all__ = [
     "accelerate",
     "build_info",
+    "export",
     "force_portable",
     "layers",
     "ops",

@@ -74,7 +74,7 @@ def _convert(model: keras.Model, name: str, new_form: Callable) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise ValueError(f"{name}: expected a keras.Model. Received: {model!r}.")
     pairs = []
-    for operation in _operations(model):
+    for operation in operations(model):
         try:
             new = new_form(operation)
         except ValueError as error:
@@ -94,7 +94,7 @@ def _layers(model: keras.Model) -> list[keras.Layer]:
     return list(model._flatten_layers(include_self=False))
 
 
-def _operations(model: keras.Model) -> list[keras.Operation]:
+def operations(model: keras.Model) -> list[keras.Operation]:
     """Every layer, and every node of a graph that is none; each once."""
     found = {id(layer): layer for layer in _layers(model)}
     for part in (model, *found.copy().values()):
