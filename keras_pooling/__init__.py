@@ -9,6 +9,7 @@ from keras_pooling._library import (
 )
 from keras_pooling.averaging import predict_averaged
 from keras_pooling.convert import accelerate, to_keras
+from keras_pooling.export import export
 from keras_pooling.layers import *  # noqa: F403
 
 __version__ = package_version()
@@ -16,6 +17,7 @@ __version__ = package_version()
 __all__ = [
     "accelerate",
     "build_info",
+    "export",
     "force_portable",
     "layers",
     "ops",

@@ -73,7 +73,7 @@ def to_keras(model: keras.Model) -> keras.Model:
 def _convert(model: keras.Model, name: str, new_form: Callable) -> keras.Model:
     inner = layers_of(model, name)
     pairs = []
-    for operation in _operations(model, inner):
+    for operation in operations(model):
         try:
             new = new_form(operation)
         except ValueError as error:
@@ -96,9 +96,9 @@ def layers_of(model: keras.Model, name: str) -> list[keras.Layer]:
     return list(model._flatten_layers(include_self=False))
 
 
-def _operations(model: keras.Model, inner: list[keras.Layer]) -> list[keras.Operation]:
+def operations(model: keras.Model) -> list[keras.Operation]:
     """Every layer, and every node of a graph that is none; each once."""
-    found = {id(layer): layer for layer in inner}
+    found = {id(layer): layer for layer in model._flatten_layers(include_self=False)}
     for part in (model, *found.copy().values()):
         for operation in getattr(part, "operations", ()):
             found[id(operation)] = operation

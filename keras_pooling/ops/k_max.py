@@ -12,7 +12,7 @@ from keras import ops
 from keras_pooling import arguments
 from keras_pooling.arguments import ArgumentError, DataFormat
 from keras_pooling.implementations.portable.native import widened
-from keras_pooling.implementations.portable.spans import extremes
+from keras_pooling.implementations.portable.spans import extremes, take_along
 from keras_pooling.ops import dispatch
 from keras_pooling.ops.public import public
 
