@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_pooling import arguments
-from keras_pooling.ops import dispatch, seeds
+from keras_pooling.ops import dispatch, masks, ragged, seeds
 from keras_pooling.windows import AdaptiveWindows
 
 _SEED_STATE = "seed_state"  # its name in a file of weights
@@ -46,6 +46,7 @@ class BasePooling(keras.layers.Layer):
             self.keepdims = arguments.flag("keepdims", keepdims)
             self._options = arguments.options(**(options or {}))
         self._windows = windows
+        self.supports_masking = self._takes_masks
         for name, value in self._own_config().items():
             setattr(self, name, value)
         if windows.rank is None:
@@ -59,12 +60,14 @@ class BasePooling(keras.layers.Layer):
         """Raises ValueError if the windows do not fit the shape."""
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         """Pools a tensor."""
-        return self.pool(inputs)
+        return self.pool(inputs, mask=mask)
 
-    def pool(self, inputs: Any, **more: Any) -> Any:
+    def pool(self, inputs: Any, mask: Any = None, **more: Any) -> Any:
         """Pools with the layer's arguments, and some of this call."""
+        if not self.supports_masking:
+            mask = None  # Keras has warned of it
         with arguments.errors_name(type(self).__name__):
             return dispatch.pool(
                 self.function,
@@ -72,6 +75,7 @@ class BasePooling(keras.layers.Layer):
                 self._windows,
                 self.data_format,
                 self.keepdims,
+                mask,
                 **self._options,
                 **more,
             )
@@ -81,7 +85,17 @@ class BasePooling(keras.layers.Layer):
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         if self.autocast and "float" in dtype:
             dtype = self.compute_dtype
-        return self.pool(keras.KerasTensor(inputs.shape, dtype=dtype))
+        x = keras.KerasTensor(inputs.shape, dtype=dtype)
+        return self.pool(x, mask=kwargs.get("mask"))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Returns which windows have an unmasked step, for each output."""
+        if ragged.is_ragged(inputs):
+            mask = ragged.mask_of(inputs)
+        if mask is None:
+            return None
+        mask = masks.pooled_mask(self._windows, mask)
+        return [mask, mask] if self._options.get("return_indices") else mask
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Returns the output's shape, or one for each output."""
@@ -94,7 +108,24 @@ class BasePooling(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` needs."""
         config = {**super().get_config(), "data_format": self.data_format}
+        if self.supports_masking != self._takes_masks:
+            config["supports_masking"] = self.supports_masking
         return {**config, **self._own_config()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> BasePooling:
+        """Makes the layer of which `get_config` gave this."""
+        config = dict(config)
+        supports_masking = config.pop("supports_masking", None)
+        layer = super().from_config(config)
+        if supports_masking is not None:
+            layer.supports_masking = supports_masking
+        return layer
+
+    @property
+    def _takes_masks(self) -> bool:
+        """Whether the layer's windows may lie over steps."""
+        return self._windows.rank in (None, 1)
 
     def _own_config(self) -> dict[str, Any]:
         return {**vars(self._windows), **self._options}
@@ -156,6 +187,10 @@ class BaseGlobalPooling(BasePooling):
             **kwargs,
         )
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """Returns None: no step is left that a mask could speak of."""
+        return None
+
     def _own_config(self) -> dict[str, Any]:
         return {"keepdims": self.keepdims, **self._options}
 
@@ -176,11 +211,11 @@ class BaseRandomPooling(BasePooling):
         is_generator = isinstance(seed, keras.random.SeedGenerator)
         self.seed_generator = seed if is_generator else keras.random.SeedGenerator(seed)
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """Pools a tensor; draws if the layer draws in such a call."""
         draws = self.draws(training)
         seed = seeds.next_words(self.seed_generator) if draws else None
-        return self.pool(inputs, seed=seed)
+        return self.pool(inputs, mask=mask, seed=seed)
 
     def draws(self, training: bool | None) -> bool:
         """Whether such a call draws."""

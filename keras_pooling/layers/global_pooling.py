@@ -176,24 +176,6 @@ class GlobalAvgPool(BaseGlobalPooling):
 
     function = "avg_pool"
 
-    def __init__(
-        self,
-        data_format: DataFormat | None = None,
-        keepdims: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(data_format, keepdims, **kwargs)
-        self.supports_masking = self.rank in (None, 1)
-
-    def call(self, inputs: Any, mask: Any = None) -> Any:
-        """Pools a tensor."""
-        # Of a mask that is not supported Keras has warned.
-        return self.pool(inputs, mask=mask if self.supports_masking else None)
-
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """Returns None: no step is left that a mask could speak of."""
-        return None
-
 
 class GlobalAveragePooling1D(GlobalAvgPool):
     """Average of each channel over the steps of a sequence.

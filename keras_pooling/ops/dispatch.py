@@ -19,7 +19,7 @@ from keras import ops
 from keras_pooling import _library, arguments
 from keras_pooling.arguments import ArgumentError, Windows
 from keras_pooling.implementations import masked, portable
-from keras_pooling.ops import regions
+from keras_pooling.ops import ragged, regions
 from keras_pooling.windows import FractionalWindows, Regions
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -69,13 +69,29 @@ def pool(
     Raises:
         ArgumentError: if the windows do not fit the input, or its dtype is not pooled.
     """
+    if ragged.is_ragged(inputs):
+        inputs, mask = ragged.dense(inputs, mask, data_format)
     # Regions hold tensors, which a cache would keep. PyTorch's compiler warns of it.
     uncached = isinstance(windows, Regions) or _is_compiling()
     make = plan if uncached else _cached_plan
     planned = make(static_shape(inputs), windows, data_format, keepdims)
+    if mask is not None:
+        if not isinstance(mask, keras.KerasTensor):
+            mask = ops.convert_to_tensor(mask)
+        masked.check(function, static_shape(inputs), static_shape(mask), data_format)
     if isinstance(inputs, keras.KerasTensor):
         return spec(function, inputs, planned, options)
-    return run(function, inputs, planned, data_format, mask, seed, options)
+    if mask is None:
+        return run(function, inputs, planned, data_format, seed, options)
+    if seed is not None:
+        options["seed"] = seed
+    mask = ops.cast(mask, "bool")
+    outputs = masked.pool(
+        *(pool, function, inputs, planned.windows, data_format, mask), **options
+    )
+    return keras.tree.map_structure(
+        lambda y: _finished(y, planned, ops.squeeze), outputs
+    )
 
 
 def plan(
@@ -134,7 +150,6 @@ def run(
     inputs: Any,
     planned: Plan,
     data_format: str,
-    mask: Any,
     seed: Any,
     options: dict[str, Any],
 ) -> Any:
@@ -149,9 +164,9 @@ def run(
         x = ops.bitwise_xor(x, _sign_bit())
     if given_dtype != computed_dtype:
         x = ops.cast(x, computed_dtype)
-    implementation = masked if mask is not None else implementation_of(x)
+    implementation = implementation_of(x)
     outputs = _computed(
-        implementation, function, x, planned.windows, data_format, mask, seed, options
+        implementation, function, x, planned.windows, data_format, seed, options
     )
     y, *indices = outputs if options.get("return_indices") else (outputs,)
     y = y if dtype == computed_dtype else ops.cast(y, dtype)
@@ -172,7 +187,6 @@ def _computed(
     x: Any,
     windows: Windows,
     data_format: str,
-    mask: Any,
     seed: Any,
     options: dict[str, Any],
 ) -> Any:
@@ -182,8 +196,6 @@ def _computed(
         windows = regions.drawn(windows, x, data_format, seed, draw)
     if function == "stochastic_pool":
         options = {**options, "seed": seed}
-    if mask is not None:
-        options = {**options, "mask": mask}
     if options.get("p") == math.inf:
         absolute = getattr(implementation, "absolute", ops.abs)
         return implementation.max_pool(absolute(x), windows, data_format)

@@ -28,6 +28,7 @@ def max_pool(
     dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
+    mask: Tensor | None = None,
 ) -> Any:
     """Greatest tap of each window. `keras_pooling.MaxPool` says it in full.
 
@@ -40,6 +41,7 @@ def max_pool(
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
         return_indices: bool, whether to return `(y, indices)`.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype, or that and the flat positions of the maxima.
@@ -57,7 +59,7 @@ def max_pool(
         dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
     options = arguments.options(return_indices=return_indices)
-    return _pool("max_pool", inputs, windows, data_format, **options)
+    return _pool("max_pool", inputs, windows, data_format, mask=mask, **options)
 
 
 @public
@@ -72,6 +74,7 @@ def avg_pool(
     ceil_mode: bool = False,
     count_include_pad: bool = False,
     divisor_override: int | None = None,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Average of each window's taps. `keras_pooling.AvgPool` says it in full.
 
@@ -85,6 +88,7 @@ def avg_pool(
         ceil_mode: bool, whether a last, clipped window is kept.
         count_include_pad: bool, whether taps in the padding are counted, as zeros.
         divisor_override: int > 0 to divide each sum by, in place of the count.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -104,7 +108,7 @@ def avg_pool(
     options = arguments.options(
         count_include_pad=count_include_pad, divisor_override=divisor_override
     )
-    return _pool("avg_pool", inputs, windows, data_format, **options)
+    return _pool("avg_pool", inputs, windows, data_format, mask=mask, **options)
 
 
 average_pool = avg_pool  # what keras.ops calls it
@@ -122,6 +126,7 @@ def lp_pool(
     normalize: bool = False,
     dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """`(Σ |x|^p)^(1/p)` of each window's taps. `keras_pooling.LpPool` says it in full.
 
@@ -135,6 +140,7 @@ def lp_pool(
         normalize: bool, whether the sum is divided by the number of taps.
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -152,12 +158,16 @@ def lp_pool(
         dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
     options = arguments.options(p=p, normalize=normalize)
-    return _pool("lp_pool", inputs, windows, data_format, **options)
+    return _pool("lp_pool", inputs, windows, data_format, mask=mask, **options)
 
 
 @public
 def global_max_pool(
-    inputs: Tensor, data_format: DataFormat | None = None, keepdims: bool = False
+    inputs: Tensor,
+    data_format: DataFormat | None = None,
+    keepdims: bool = False,
+    *,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Greatest element of each channel.
 
@@ -165,6 +175,7 @@ def global_max_pool(
         inputs: tensor with 1, 2 or 3 spatial axes.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         keepdims: bool, whether the spatial axes stay, with length 1.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -177,12 +188,16 @@ def global_max_pool(
     >>> keras.ops.convert_to_numpy(kp.ops.global_max_pool([[[1.], [5.], [2.]]]))
     array([[5.]], dtype=float32)
     """
-    return _pool_all("max_pool", inputs, data_format, keepdims)
+    return _pool_all("max_pool", inputs, data_format, keepdims, mask=mask)
 
 
 @public
 def global_avg_pool(
-    inputs: Tensor, data_format: DataFormat | None = None, keepdims: bool = False
+    inputs: Tensor,
+    data_format: DataFormat | None = None,
+    keepdims: bool = False,
+    *,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Average of each channel.
 
@@ -190,6 +205,7 @@ def global_avg_pool(
         inputs: tensor with 1, 2 or 3 spatial axes; integers are averaged as floats.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         keepdims: bool, whether the spatial axes stay, with length 1.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -202,7 +218,7 @@ def global_avg_pool(
     >>> keras.ops.convert_to_numpy(kp.ops.global_avg_pool([[[1.], [5.], [3.]]]))
     array([[3.]], dtype=float32)
     """
-    return _pool_all("avg_pool", inputs, data_format, keepdims)
+    return _pool_all("avg_pool", inputs, data_format, keepdims, mask=mask)
 
 
 @public
@@ -213,6 +229,7 @@ def global_lp_pool(
     *,
     p: float = 2.0,
     normalize: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """`(Σ |x|^p)^(1/p)` of each channel.
 
@@ -222,6 +239,7 @@ def global_lp_pool(
         keepdims: bool, whether the spatial axes stay, with length 1.
         p: real number > 0; `math.inf` gives the greatest |x|.
         normalize: bool, whether the sum is divided by the number of taps.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -235,7 +253,7 @@ def global_lp_pool(
     array([[5.]], dtype=float32)
     """
     options = arguments.options(p=p, normalize=normalize)
-    return _pool_all("lp_pool", inputs, data_format, keepdims, **options)
+    return _pool_all("lp_pool", inputs, data_format, keepdims, mask=mask, **options)
 
 
 @public
@@ -245,6 +263,7 @@ def adaptive_max_pool(
     data_format: DataFormat | None = None,
     *,
     return_indices: bool = False,
+    mask: Tensor | None = None,
 ) -> Any:
     """Greatest tap of each of `output_size` windows, as `AdaptiveMaxPool` has it.
 
@@ -254,6 +273,7 @@ def adaptive_max_pool(
             size. None in the place of an axis keeps that axis.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         return_indices: bool, whether to return `(y, indices)`.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype, or that and the flat positions of the maxima.
@@ -270,7 +290,7 @@ def adaptive_max_pool(
     """
     windows = arguments.adaptive_windows(dispatch.rank_of(inputs), output_size)
     options = arguments.options(return_indices=return_indices)
-    return _pool("max_pool", inputs, windows, data_format, **options)
+    return _pool("max_pool", inputs, windows, data_format, mask=mask, **options)
 
 
 @public
@@ -278,6 +298,8 @@ def adaptive_avg_pool(
     inputs: Tensor,
     output_size: int | Sequence[int | None],
     data_format: DataFormat | None = None,
+    *,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Average of each of `output_size` windows, as `AdaptiveAvgPool` has it.
 
@@ -286,6 +308,7 @@ def adaptive_avg_pool(
         output_size: int or one per axis; windows, so many that the output has this
             size. None in the place of an axis keeps that axis.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -301,7 +324,7 @@ def adaptive_avg_pool(
             [4.]]], dtype=float32)
     """
     windows = arguments.adaptive_windows(dispatch.rank_of(inputs), output_size)
-    return _pool("avg_pool", inputs, windows, data_format)
+    return _pool("avg_pool", inputs, windows, data_format, mask=mask)
 
 
 adaptive_average_pool = adaptive_avg_pool  # what keras.ops calls it
@@ -319,6 +342,7 @@ def stochastic_pool(
     training: bool | None = None,
     dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """A tap of each window, drawn by size. `keras_pooling.StochasticPool` says it all.
 
@@ -334,6 +358,7 @@ def stochastic_pool(
             seed is given.
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -352,7 +377,7 @@ def stochastic_pool(
         dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
     words = _words(inputs, seed, training)
-    return _pool("stochastic_pool", inputs, windows, data_format, seed=words)
+    return _pool("stochastic_pool", inputs, windows, data_format, seed=words, mask=mask)
 
 
 @public
@@ -369,6 +394,7 @@ def fractional_max_pool(
     training: bool | None = None,
     data_format: DataFormat | None = None,
     return_indices: bool = False,
+    mask: Tensor | None = None,
 ) -> Any:
     """Greatest tap of each region. `keras_pooling.FractionalMaxPool` says it in full.
 
@@ -388,6 +414,7 @@ def fractional_max_pool(
             offsets. None: whether a seed is given.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         return_indices: bool, whether to return `(y, indices)`.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype, or that and the flat positions of the maxima.
@@ -407,7 +434,9 @@ def fractional_max_pool(
     how = (pooling_ratio, output_size, pseudo_random, overlapping, regions_per)
     options = arguments.options(return_indices=return_indices)
     windows, words = _cut(inputs, how, regions, data_format, seed, training)
-    return _pool("max_pool", inputs, windows, data_format, seed=words, **options)
+    return _pool(
+        "max_pool", inputs, windows, data_format, seed=words, mask=mask, **options
+    )
 
 
 @public
@@ -423,6 +452,7 @@ def fractional_avg_pool(
     seed: Any = None,
     training: bool | None = None,
     data_format: DataFormat | None = None,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Average of each region. `keras_pooling.FractionalAvgPool` says it in full.
 
@@ -441,6 +471,7 @@ def fractional_avg_pool(
         training: True draws; False takes the grid in the middle of its possible
             offsets. None: whether a seed is given.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -458,7 +489,7 @@ def fractional_avg_pool(
     """
     how = (pooling_ratio, output_size, pseudo_random, overlapping, regions_per)
     windows, words = _cut(inputs, how, regions, data_format, seed, training)
-    return _pool("avg_pool", inputs, windows, data_format, seed=words)
+    return _pool("avg_pool", inputs, windows, data_format, seed=words, mask=mask)
 
 
 def _pool(

@@ -36,7 +36,10 @@ def public(function: _F) -> _F:
             if isinstance(inputs, keras.KerasTensor):
                 function(inputs, *args, **kwargs)  # raises where it must
                 given = signature.bind(inputs, *args, **kwargs)
-                return _node(name, given).symbolic_call(inputs)
+                given.apply_defaults()
+                mask = given.arguments.pop("mask")
+                tensors = (inputs,) if mask is None else (inputs, mask)
+                return _node(name, given).symbolic_call(*tensors)
             return function(keras.ops.convert_to_tensor(inputs), *args, **kwargs)
 
     # TensorFlow's AutoGraph calls what has this attribute as it is: there is nothing
@@ -51,7 +54,7 @@ class StatelessPooling(keras.Operation):
 
     Args:
         function: name of the function.
-        arguments: its arguments other than the tensor, as JSON has them.
+        arguments: its arguments other than tensor and mask, as JSON has them.
         name: name of the node. None: that of the function, made unique.
     """
 
@@ -65,10 +68,10 @@ class StatelessPooling(keras.Operation):
         self.function = function
         self.arguments = arguments
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         """Applies the function to a tensor."""
         with arguments.errors_name(self.function):
-            return _FUNCTIONS[self.function](inputs, **self.arguments)
+            return _FUNCTIONS[self.function](inputs, **self.arguments, mask=mask)
 
     compute_output_spec = call  # the function itself answers a KerasTensor with specs
 
@@ -79,7 +82,6 @@ class StatelessPooling(keras.Operation):
 
 
 def _node(name: str, given: inspect.BoundArguments) -> StatelessPooling:
-    given.apply_defaults()
     values = dict(given.arguments)
     del values["inputs"]
     values["data_format"] = arguments.data_format_name(values["data_format"])

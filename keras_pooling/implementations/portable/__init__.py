@@ -96,14 +96,23 @@ def lp_pool(
     return _by_rows(pool, x, windows, data_format)
 
 
-def stochastic_pool(x: Any, windows: Windows, data_format: str, seed: Any) -> Any:
+def stochastic_pool(
+    x: Any, windows: Windows, data_format: str, seed: Any, return_indices: bool = False
+) -> Any:
     """A tap drawn by weight max(x, 0), or without a seed the expectation of that."""
 
     def pool(x: Any, data_format: str) -> Any:
         taps, inside = every_tap(widened(x), windows, data_format)
         if seed is None:
             return ops.cast(_expected_tap(taps, inside), x.dtype)
-        return ops.cast(_drawn_tap(taps, inside, seed), x.dtype)
+        drawn = _drawn(ops.stop_gradient(taps), inside, seed)
+        axis = len(taps.shape) - 1
+        y = ops.cast(pick(taps, drawn, axis), x.dtype)
+        if not return_indices:
+            return y
+        positions = flat_positions(x, spatial_axes(windows, data_format))
+        positions, _ = every_tap(positions, windows, data_format)
+        return y, pick(positions, drawn, axis)
 
     return _by_rows(pool, x, windows, data_format)
 
@@ -262,13 +271,13 @@ def _expected_tap(taps: Any, inside: Any) -> Any:
     return ops.sum(shares * ops.where(weights > 0, taps, 0), axis=-1)
 
 
-def _drawn_tap(taps: Any, inside: Any, seed: Any) -> Any:
-    weights = _weights(ops.stop_gradient(taps), inside)
+def _drawn(taps: Any, inside: Any, seed: Any) -> Any:
+    """Which tap of each window is drawn, on an axis of its own."""
+    weights = _weights(taps, inside)
     running = ops.cumsum(weights, axis=-1)
     number = uniform((*ops.shape(taps)[:-1], 1), weights.dtype, seed)
     possible = weights > 0
     passed = possible & (running > number * running[..., -1:])
     # The first that passed; if rounding lets none, the first that is possible.
     score = ops.cast(possible, "int32") + ops.cast(passed, "int32")
-    drawn = ops.argmax(score, axis=-1, keepdims=True)
-    return pick(taps, drawn, len(taps.shape) - 1)
+    return ops.argmax(score, axis=-1, keepdims=True)

@@ -51,9 +51,9 @@ def fractional_regions(
     """
     static = isinstance(size, int) and isinstance(count, int)
     if not static and keras.config.backend() == "tensorflow":
-        size, count = _fitting_when_run(size, count)
+        size, count = regions_fitting_when_run(size, count)
     if seed is None:
-        offset = quotient(size + 1, 2)
+        offset = central_offset(size, count)
         offset = offset + (np if static else ops).zeros((1, 1), "int64")
         return ops.cast(pseudo_random_edges(size, count, offset), _integer())
     # A constant per axis that no two seeds a user is likely to take differ by.
@@ -64,14 +64,29 @@ def fractional_regions(
         # The ceiling of size · u, u uniform in (0, 1]: each of 1 … size as often.
         offset = keras.random.randint((rows, 1), 1, size + 1, _integer(), seed)
         return pseudo_random_edges(size, count, offset)
+    keys = keras.random.randint((rows, count), 0, 2**31 - 1, "int32", seed)
+    return random_order_edges(size, count, keys)
+
+
+def central_offset(size: Any, count: Any) -> Any:
+    """The offset of `pseudo_random_edges` in the middle of what can be drawn."""
+    return quotient(size + 1, 2)
+
+
+def random_order_edges(size: Any, count: Any, keys: Any) -> Any:
+    """Edges whose longer gaps are where random keys have their least in order.
+
+    Args:
+        size: integer, or tensor that broadcasts to the keys.
+        count: integer, or tensor that broadcasts to the keys.
+        keys: tensor `(rows, gaps)`; the gaps after the first `count` have the greatest.
+    """
     # Where a uniformly random permutation puts the first of all gaps, the longer ones.
-    order = ops.argsort(
-        keras.random.randint((rows, count), 0, 2**31 - 1, "int32", seed)
-    )
+    order = ops.argsort(keys)
     return _edges(quotient(size, count), order < ops.cast(size % count, order.dtype))
 
 
-def pseudo_random_edges(size: Any, count: Any, offset: Any) -> Any:
+def pseudo_random_edges(size: Any, count: Any, offset: Any, gaps: Any = None) -> Any:
     """Edge i is `ceil((size · i + offset) / count) - ceil(offset / count)`.
 
     With offset = ceil(size · u) these are the ceilings of a grid of step size / count
@@ -79,15 +94,19 @@ def pseudo_random_edges(size: Any, count: Any, offset: Any) -> Any:
     edge is 0 and the last is size, for every offset from 1 to size.
 
     Args:
-        size: int or scalar int64 tensor.
-        count: int or scalar int64 tensor.
+        size: int, scalar int64 tensor, or integer tensor `(samples, 1)`.
+        count: int, scalar int64 tensor, or integer tensor `(samples, 1)`.
         offset: integer array or tensor `(rows, 1)`.
+        gaps: how many gaps to give edges of, where it is not `count`.
     """
     static = isinstance(size, int) and isinstance(count, int)
     part = size % count
     # What `size · i` adds to the whole steps, for the gap that ends at edge i. Nothing
     # that is divided is below 0: exported graphs may truncate where others floor.
-    steps = (np if static else ops).arange(1, count + 1, dtype="int64") * part % count
+    dtype = "int64" if static else _integer()
+    last = count if gaps is None else gaps
+    gap = (np if static else ops).arange(1, last + 1, dtype=dtype)
+    steps = gap * (ops.cast(part, dtype) if ops.is_tensor(part) else part) % count
     if not isinstance(offset, np.ndarray):
         steps = ops.cast(steps, keras.backend.standardize_dtype(offset.dtype))
         part = ops.cast(part, steps.dtype) if ops.is_tensor(part) else part
@@ -110,7 +129,8 @@ def _integer() -> str:
     return "int32" if keras.config.backend() == "jax" else "int64"
 
 
-def _fitting_when_run(size: Any, count: Any) -> tuple[Any, Any]:
+def regions_fitting_when_run(size: Any, count: Any) -> tuple[Any, Any]:
+    """Size and count, which a TensorFlow graph refuses where a region is empty."""
     # Only a TensorFlow graph has sizes that are not known while it is made.
     import tensorflow as tf
 
