@@ -76,6 +76,13 @@ class FractionalMaxPool(BaseFractionalPooling):
     A region that overlaps includes the first element of the next. All is computed in
     integers, so no region is ever longer or shorter.
 
+    With a mask, which needs a single spatial axis, the steps that count are cut in each
+    sample, as if it had no others: n of them into `floor(n / pooling_ratio)` regions,
+    at least one, or into `output_size`, at most n. They must come first, before all
+    padding. Regions that a sample lacks give 0 and index 0, have no gradient, and are
+    masked in turn. What is drawn does not depend on the padding; with
+    `regions_per="batch"`, samples of one length have the same regions.
+
     Args:
         pooling_ratio: number >= 1 or one per axis; elements per region, on average.
         output_size: int or one per axis; regions. Exactly one of the two is given.
@@ -93,6 +100,7 @@ class FractionalMaxPool(BaseFractionalPooling):
 
     Call arguments:
         inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
         training: bool, whether to draw.
 
     Input shape:
@@ -104,8 +112,10 @@ class FractionalMaxPool(BaseFractionalPooling):
         tensors of this shape.
 
     Raises:
-        ValueError: if an argument is not allowed (when the layer is made), or there are
-            more regions than elements (when the input's shape is known).
+        ValueError: if an argument is not allowed (when the layer is made), there are
+            more regions than elements (when the input's shape is known), or a step
+            that counts comes after one that does not. A compiled program that cannot
+            raise gives NaN for such a sample.
 
     References:
         Graham, Fractional Max-Pooling, 2014.
@@ -175,6 +185,7 @@ class FractionalMaxPool1D(FractionalMaxPool):
 
     Call arguments:
         inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
         training: bool, whether to draw.
 
     Input shape:
@@ -314,6 +325,13 @@ class FractionalAvgPool(BaseFractionalPooling):
     A region that overlaps includes the first element of the next. All is computed in
     integers, so no region is ever longer or shorter.
 
+    With a mask, which needs a single spatial axis, the steps that count are cut in each
+    sample, as if it had no others: n of them into `floor(n / pooling_ratio)` regions,
+    at least one, or into `output_size`, at most n. They must come first, before all
+    padding. Regions that a sample lacks give 0, have no gradient, and are
+    masked in turn. What is drawn does not depend on the padding; with
+    `regions_per="batch"`, samples of one length have the same regions.
+
     Args:
         pooling_ratio: number >= 1 or one per axis; elements per region, on average.
         output_size: int or one per axis; regions. Exactly one of the two is given.
@@ -330,6 +348,7 @@ class FractionalAvgPool(BaseFractionalPooling):
 
     Call arguments:
         inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
         training: bool, whether to draw.
 
     Input shape:
@@ -340,8 +359,10 @@ class FractionalAvgPool(BaseFractionalPooling):
         The same with pooled spatial axes.
 
     Raises:
-        ValueError: if an argument is not allowed (when the layer is made), or there are
-            more regions than elements (when the input's shape is known).
+        ValueError: if an argument is not allowed (when the layer is made), there are
+            more regions than elements (when the input's shape is known), or a step
+            that counts comes after one that does not. A compiled program that cannot
+            raise gives NaN for such a sample.
 
     References:
         Graham, Fractional Max-Pooling, 2014.
@@ -408,6 +429,7 @@ class FractionalAvgPool1D(FractionalAvgPool):
 
     Call arguments:
         inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
         training: bool, whether to draw.
 
     Input shape:
