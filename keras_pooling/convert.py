@@ -108,7 +108,11 @@ def operations(model: keras.Model) -> list[keras.Operation]:
 def _ours(operation: keras.Operation) -> keras.Operation | None:
     """Our form of a layer or node of Keras's; None for anything else."""
     if type(operation) in _PAIRS:
-        return _PAIRS[type(operation)].from_config(operation.get_config())
+        ours = _PAIRS[type(operation)].from_config(operation.get_config())
+        # Keras's layer leaves masks aside, with a warning: so does this one, or the
+        # outputs of the model would change.
+        ours.supports_masking = operation.supports_masking
+        return ours
     if type(operation) not in _node_classes():
         return None
     function = _node_classes()[type(operation)]
@@ -142,7 +146,19 @@ def _theirs(operation: keras.Operation) -> keras.Operation | None:
             f"Keras has no {cls.__name__}"
             + (" of any rank. Use the class with its rank." if rank is None else ".")
         )
-    return _with_own_arguments(_BACK[cls], operation.get_config(), operation.name)
+    theirs = _with_own_arguments(_BACK[cls], operation.get_config(), operation.name)
+    if _is_masked(operation) and not theirs.supports_masking:
+        raise ValueError(
+            f"Keras's {cls.__name__} leaves the mask aside that this layer gets."
+        )
+    return theirs
+
+
+def _is_masked(layer: BasePooling) -> bool:
+    """Whether a layer pools what has a mask, as far as graphs tell."""
+    tensors = [x for node in layer._inbound_nodes for x in node.input_tensors]
+    masks = [getattr(x, "_keras_mask", None) for x in tensors]
+    return layer.supports_masking and any(mask is not None for mask in masks)
 
 
 def _with_own_arguments(cls: type, config: dict[str, Any], name: str) -> Any:
@@ -155,6 +171,7 @@ def _with_own_arguments(cls: type, config: dict[str, Any], name: str) -> Any:
         "return_indices": False,
         "count_include_pad": False,
         "divisor_override": None,
+        "supports_masking": False,
     }
     kept = {}
     for key, value in config.items():
@@ -183,7 +200,9 @@ def _says_only(value: Any, default: Any) -> bool:
 def _become(old: keras.Operation, new: keras.Operation) -> None:
     """Makes the old object what the new one is, in its old place in graphs."""
     base = keras.layers.Layer() if isinstance(old, keras.Layer) else keras.Operation()
-    general = set(vars(base)) - {"input_spec", "_auto_config"}
+    # What depends on the class is the new one's.
+    own = {"input_spec", "_auto_config", "_supports_masking"}
+    general = {name for name in vars(base) if name not in own and "call_" not in name}
     attributes = {k: v for k, v in vars(old).items() if k in general}
     attributes |= {k: v for k, v in vars(new).items() if k not in general}
     # Not by setattr: tracking these again would make them parts of the layer twice.

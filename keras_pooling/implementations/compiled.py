@@ -122,9 +122,7 @@ class Compiled(ABC):
         call = Call("max", windows, data_format)
         if not return_indices:
             return self.select(call, x, edges)
-        y, taps = self.select_with_taps(call, x, edges)
-        sizes = call.sizes(static_sizes(x.shape))
-        return y, self.indices(call, x, taps, edges, arguments.index_dtype(sizes))
+        return self._select_with_indices(call, x, edges)
 
     def max_unpool(
         self, x: Any, windows: Unpooling, data_format: str, indices: Any
@@ -171,13 +169,28 @@ class Compiled(ABC):
         return portable.median_pool(x, windows, data_format)
 
     def stochastic_pool(
-        self, x: Any, windows: Windows, data_format: str, seed: Any
+        self,
+        x: Any,
+        windows: Windows,
+        data_format: str,
+        seed: Any,
+        return_indices: bool = False,
     ) -> Any:
         """A tap drawn by weight max(x, 0), or without a seed the expectation of it."""
         windows, edges = without_edges(windows)
         if seed is None:
             return self.blend(Call("expectation", windows, data_format), x, edges)
-        return self.select(Call("stochastic", windows, data_format), x, edges, seed)
+        call = Call("stochastic", windows, data_format)
+        if not return_indices:
+            return self.select(call, x, edges, seed)
+        return self._select_with_indices(call, x, edges, seed)
+
+    def _select_with_indices(
+        self, call: Call, x: Any, edges: tuple, seed: Any = None
+    ) -> tuple[Any, Any]:
+        y, taps = self.select_with_taps(call, x, edges, seed)
+        sizes = call.sizes(static_sizes(x.shape))
+        return y, self.indices(call, x, taps, edges, arguments.index_dtype(sizes))
 
     def gem_pool(
         self, x: Any, windows: Windows, data_format: str, p: Any, epsilon: float
@@ -212,7 +225,9 @@ class Compiled(ABC):
         """SelectingPool, differentiable."""
 
     @abstractmethod
-    def select_with_taps(self, call: Call, x: Any, edges: tuple) -> tuple[Any, Any]:
+    def select_with_taps(
+        self, call: Call, x: Any, edges: tuple, seed: Any = None
+    ) -> tuple[Any, Any]:
         """SelectingPool, and which tap won."""
 
     @abstractmethod

@@ -56,9 +56,12 @@ class Jax(Compiled):
         (y,) = _pool("SelectingPool", call, [shape], [x.dtype], x, *seeds, *edges)
         return y
 
-    def select_with_taps(self, call: Call, x: Any, edges: tuple) -> tuple[Any, Any]:
+    def select_with_taps(
+        self, call: Call, x: Any, edges: tuple, seed: Any = None
+    ) -> tuple[Any, Any]:
         """SelectingPool, and which tap won."""
-        return _selected(call, x, edges)
+        seeds = () if seed is None else (_words(seed),)
+        return _selected(call, x, (*seeds, *edges))
 
     def indices(self, call: Call, x: Any, taps: Any, edges: tuple, dtype: str) -> Any:
         """TapIndices of the pool of `x` that gave the taps."""

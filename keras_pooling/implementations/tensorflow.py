@@ -66,9 +66,11 @@ class TensorFlow(Compiled):
         read = _tensorflow_internals.may_be_differentiated()
         return _selecting_pool(call, x, edges, seed, read)[0]
 
-    def select_with_taps(self, call: Call, x: Any, edges: tuple) -> tuple[Any, Any]:
+    def select_with_taps(
+        self, call: Call, x: Any, edges: tuple, seed: Any = None
+    ) -> tuple[Any, Any]:
         """SelectingPool, and which tap won."""
-        return _selecting_pool(call, x, edges, None, True)
+        return _selecting_pool(call, x, edges, seed, True)
 
     def indices(self, call: Call, x: Any, taps: Any, edges: tuple, dtype: str) -> Any:
         """TapIndices of the pool of `x` that gave the taps."""

@@ -72,10 +72,12 @@ class Torch(Compiled):
             return _ops.selecting_pool(x, seed, *arguments, byte)[0]
         return _ops.selecting_pool_values(x, seed, *arguments)
 
-    def select_with_taps(self, call: Call, x: Any, edges: tuple) -> tuple[Any, Any]:
+    def select_with_taps(
+        self, call: Call, x: Any, edges: tuple, seed: Any = None
+    ) -> tuple[Any, Any]:
         """SelectingPool, and which tap won."""
         byte = call.taps_fit_a_byte(call.sizes(x.shape))
-        return _ops.selecting_pool(x, None, *_arguments(call, x, edges), byte)
+        return _ops.selecting_pool(x, seed, *_arguments(call, x, edges), byte)
 
     def indices(self, call: Call, x: Any, taps: Any, edges: tuple, dtype: str) -> Any:
         """TapIndices of the pool of `x` that gave the taps."""

@@ -37,12 +37,21 @@ class AdaptiveMaxPool(BaseAdaptivePooling):
     window, and cover the axis. There may be more of them than elements. All is computed
     in integers, so that no edge is rounded.
 
+    With a mask, which needs a single spatial axis, windows are spread over the steps
+    that count of each sample, as if it had no others. They must come first, before all
+    padding, unless there is one window, or None keeps the axis. Windows of a sample
+    without such steps give 0 and index 0, have no gradient, and are masked in turn.
+
     Args:
         output_size: int or one per axis; windows, so many that the output has this
             size. None in the place of an axis keeps that axis.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         return_indices: bool, whether to return `(y, indices)`.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
@@ -53,8 +62,10 @@ class AdaptiveMaxPool(BaseAdaptivePooling):
         `return_indices=True`, two tensors of this shape.
 
     Raises:
-        ValueError: if an argument is not allowed (when the layer is made), or a spatial
-            axis is empty (when the input's shape is known).
+        ValueError: if an argument is not allowed (when the layer is made), a spatial
+            axis is empty (when the input's shape is known), or a step that counts comes
+            after one that does not. A compiled program that cannot raise gives NaN for
+            such a sample.
 
     References:
         He et al., Spatial Pyramid Pooling in Deep Convolutional Networks for Visual
@@ -96,6 +107,10 @@ class AdaptiveMaxPooling1D(AdaptiveMaxPool):
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         return_indices: bool, whether to return `(y, indices)`.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, steps, channels)`, or `(batch, channels, steps)` with
@@ -206,11 +221,20 @@ class AdaptiveAvgPool(BaseAdaptivePooling):
     window, and cover the axis. There may be more of them than elements. All is computed
     in integers, so that no edge is rounded.
 
+    With a mask, which needs a single spatial axis, windows are spread over the steps
+    that count of each sample, as if it had no others. They must come first, before all
+    padding, unless there is one window, or None keeps the axis. Windows of a sample
+    without such steps give 0, have no gradient, and are masked in turn.
+
     Args:
         output_size: int or one per axis; windows, so many that the output has this
             size. None in the place of an axis keeps that axis.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
@@ -220,8 +244,10 @@ class AdaptiveAvgPool(BaseAdaptivePooling):
         The same with `output_size` in place of the spatial axes.
 
     Raises:
-        ValueError: if an argument is not allowed (when the layer is made), or a spatial
-            axis is empty (when the input's shape is known).
+        ValueError: if an argument is not allowed (when the layer is made), a spatial
+            axis is empty (when the input's shape is known), or a step that counts comes
+            after one that does not. A compiled program that cannot raise gives NaN for
+            such a sample.
 
     References:
         He et al., Spatial Pyramid Pooling in Deep Convolutional Networks for Visual
@@ -257,6 +283,10 @@ class AdaptiveAveragePooling1D(AdaptiveAvgPool):
             size. None in the place of an axis keeps that axis.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, steps, channels)`, or `(batch, channels, steps)` with

@@ -26,6 +26,11 @@ class AvgPool(BaseSlidingPooling):
     `ceil_mode=True` replaces floor by ceil, without a last window that would start
     beyond the input. Windows are clipped to the input: padding is never data.
 
+    With a mask, which needs a single spatial axis, the taps are the steps that count,
+    and n is their number; `count_include_pad` adds what lies in the padding to it, and
+    `divisor_override` stays as it is. A window without such a step gives 0, has no
+    gradient, and is masked in turn.
+
     Args:
         pool_size: int or one per axis; elements per window.
         strides: int or one per axis; elements between windows. None: `pool_size`.
@@ -37,6 +42,10 @@ class AvgPool(BaseSlidingPooling):
         count_include_pad: bool, whether taps in the padding are counted, as zeros.
         divisor_override: int > 0 to divide each sum by, in place of the count.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
@@ -109,6 +118,10 @@ class AveragePooling1D(AvgPool):
         count_include_pad: bool, whether taps in the padding are counted, as zeros.
         divisor_override: int > 0 to divide each sum by, in place of the count.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, steps, channels)`, or `(batch, channels, steps)` with

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_pooling import arguments
-from keras_pooling.ops import dispatch, seeds
+from keras_pooling.ops import dispatch, masks, ragged, seeds
 from keras_pooling.windows import AdaptiveWindows
 
 _SEED_STATE = "seed_state"  # its name in a file of weights
@@ -79,6 +79,7 @@ class BasePooling(BaseLayer):
             self.keepdims = arguments.flag("keepdims", keepdims)
             self._options = arguments.options(**(options or {}))
         self._windows = windows
+        self.supports_masking = self._takes_masks
         for name, value in self._own_config().items():
             setattr(self, name, value)
         if windows.rank is None:
@@ -103,8 +104,14 @@ class BasePooling(BaseLayer):
             "a size."
         )
 
-    def pool(self, inputs: Any, **more: Any) -> Any:
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Pools a tensor."""
+        return self.pool(inputs, mask=mask)
+
+    def pool(self, inputs: Any, mask: Any = None, **more: Any) -> Any:
         """Pools with the layer's arguments, and some of this call."""
+        if not self.supports_masking:
+            mask = None  # Keras has warned of it
         with arguments.errors_name(type(self).__name__):
             return dispatch.pool(
                 self.function,
@@ -112,13 +119,44 @@ class BasePooling(BaseLayer):
                 self._windows,
                 self.data_format,
                 self.keepdims,
+                mask,
                 **{**self._options, **more},
             )
+
+    def compute_output_spec(self, inputs: Any, **kwargs: Any) -> Any:
+        """Returns shape and dtype of the outputs, as `KerasTensor`s."""
+        return self.pool(self.autocast_spec(inputs), mask=kwargs.get("mask"))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Returns which windows have an unmasked step, for each output."""
+        if ragged.is_ragged(inputs):
+            mask = ragged.mask_of(inputs)
+        if mask is None:
+            return None
+        mask = masks.pooled_mask(self._windows, mask)
+        return [mask, mask] if self._options.get("return_indices") else mask
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` needs."""
         config = {**super().get_config(), "data_format": self.data_format}
+        if self.supports_masking != self._takes_masks:
+            config["supports_masking"] = self.supports_masking
         return {**config, **self._own_config()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> BasePooling:
+        """Makes the layer of which `get_config` gave this."""
+        config = dict(config)
+        supports_masking = config.pop("supports_masking", None)
+        layer = super().from_config(config)
+        if supports_masking is not None:
+            layer.supports_masking = supports_masking
+        return layer
+
+    @property
+    def _takes_masks(self) -> bool:
+        """Whether the layer's windows may lie over steps."""
+        return self._windows.rank in (None, 1)
 
     def _own_config(self) -> dict[str, Any]:
         return {**vars(self._windows), **self._options}
@@ -215,6 +253,10 @@ class BaseGlobalPooling(BasePooling):
             **kwargs,
         )
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """Returns None: no step is left that a mask could speak of."""
+        return None
+
     def _own_config(self) -> dict[str, Any]:
         return {"keepdims": self.keepdims, **self._options}
 
@@ -269,15 +311,10 @@ class BaseLearnedPooling(BasePooling):
     def _held(self, weight: Any) -> Any:
         return weight if self.least is None else keras.ops.maximum(weight, self.least)
 
-    def call(self, inputs: Any) -> Any:
-        """Pools a tensor."""
-        return self.pool(inputs)
-
-    def pool(self, inputs: Any, **more: Any) -> Any:
+    def pool(self, inputs: Any, mask: Any = None, **more: Any) -> Any:
         """Pools with the layer's arguments and parameter, and some of this call."""
-        return super().pool(
-            inputs, **{self.parameter: getattr(self, self.parameter)}, **more
-        )
+        parameter = {self.parameter: getattr(self, self.parameter)}
+        return super().pool(inputs, mask, **parameter, **more)
 
     def _own_config(self) -> dict[str, Any]:
         return {**super()._own_config(), **self._learned}
@@ -300,11 +337,13 @@ class BaseRandomPooling(BasePooling):
         self.seed_generator = seed if is_generator else keras.random.SeedGenerator(seed)
         self.always_draws = False  # true while `predict_averaged` runs
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """Pools a tensor; draws if the layer draws in such a call."""
         if self.draws(training):
-            return self.pool(inputs, seed=seeds.next_words(self.seed_generator))
-        return self.pool(inputs, seed=self.seed_without_draw())
+            seed = seeds.next_words(self.seed_generator)
+        else:
+            seed = self.seed_without_draw()
+        return self.pool(inputs, mask=mask, seed=seed)
 
     def draws(self, training: bool | None) -> bool:
         """Whether such a call draws."""

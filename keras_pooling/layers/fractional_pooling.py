@@ -97,6 +97,13 @@ class FractionalMaxPool(BaseFractionalPooling):
     alike, as training never showed it, and err more; the average of several draws errs
     least (`keras_pooling.predict_averaged`).
 
+    With a mask, which needs a single spatial axis, the steps that count are cut in each
+    sample, as if it had no others: n of them into `floor(n / pooling_ratio)` regions,
+    at least one, or into `output_size`, at most n. They must come first, before all
+    padding. Regions that a sample lacks give 0 and index 0, have no gradient, and are
+    masked in turn. What is drawn does not depend on the padding; with
+    `regions_per="batch"`, samples of one length have the same regions.
+
     Args:
         pooling_ratio: number >= 1 or one per axis; elements per region, on average.
         output_size: int or one per axis; regions. Exactly one of the two is given.
@@ -115,6 +122,7 @@ class FractionalMaxPool(BaseFractionalPooling):
 
     Call arguments:
         inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
         training: bool, whether to draw.
 
     Input shape:
@@ -126,8 +134,10 @@ class FractionalMaxPool(BaseFractionalPooling):
         tensors of this shape.
 
     Raises:
-        ValueError: if an argument is not allowed (when the layer is made), or there are
-            more regions than elements (when the input's shape is known).
+        ValueError: if an argument is not allowed (when the layer is made), there are
+            more regions than elements (when the input's shape is known), or a step
+            that counts comes after one that does not. A compiled program that cannot
+            raise gives NaN for such a sample.
 
     References:
         Graham, Fractional Max-Pooling, 2014.
@@ -198,6 +208,7 @@ class FractionalMaxPool1D(FractionalMaxPool):
 
     Call arguments:
         inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
         training: bool, whether to draw.
 
     Input shape:
@@ -345,6 +356,13 @@ class FractionalAvgPool(BaseFractionalPooling):
     alike, as training never showed it, and err more; the average of several draws errs
     least (`keras_pooling.predict_averaged`).
 
+    With a mask, which needs a single spatial axis, the steps that count are cut in each
+    sample, as if it had no others: n of them into `floor(n / pooling_ratio)` regions,
+    at least one, or into `output_size`, at most n. They must come first, before all
+    padding. Regions that a sample lacks give 0, have no gradient, and are
+    masked in turn. What is drawn does not depend on the padding; with
+    `regions_per="batch"`, samples of one length have the same regions.
+
     Args:
         pooling_ratio: number >= 1 or one per axis; elements per region, on average.
         output_size: int or one per axis; regions. Exactly one of the two is given.
@@ -362,6 +380,7 @@ class FractionalAvgPool(BaseFractionalPooling):
 
     Call arguments:
         inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
         training: bool, whether to draw.
 
     Input shape:
@@ -372,8 +391,10 @@ class FractionalAvgPool(BaseFractionalPooling):
         The same with pooled spatial axes.
 
     Raises:
-        ValueError: if an argument is not allowed (when the layer is made), or there are
-            more regions than elements (when the input's shape is known).
+        ValueError: if an argument is not allowed (when the layer is made), there are
+            more regions than elements (when the input's shape is known), or a step
+            that counts comes after one that does not. A compiled program that cannot
+            raise gives NaN for such a sample.
 
     References:
         Graham, Fractional Max-Pooling, 2014.
@@ -441,6 +462,7 @@ class FractionalAvgPool1D(FractionalAvgPool):
 
     Call arguments:
         inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
         training: bool, whether to draw.
 
     Input shape:

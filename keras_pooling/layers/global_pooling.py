@@ -14,10 +14,17 @@ class GlobalMaxPool(BaseGlobalPooling):
     `y = max of x[t] over all positions t`. A NaN gives NaN; the gradient goes to the
     first NaN, else to the first greatest element in row-major order.
 
+    With a mask, which needs a single spatial axis, over the steps that count; if there
+    are none, 0 without a gradient. No mask is passed on.
+
     Args:
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         keepdims: bool, whether the spatial axes stay, with length 1.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
@@ -52,6 +59,10 @@ class GlobalMaxPooling1D(GlobalMaxPool):
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         keepdims: bool, whether the spatial axes stay, with length 1.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, steps, channels)`, or `(batch, channels, steps)` with
@@ -140,9 +151,11 @@ class GlobalMaxPooling3D(GlobalMaxPool):
 class GlobalAvgPool(BaseGlobalPooling):
     """Average of each channel; the input tells how many spatial axes.
 
-    `y = Σ x[t] / n over all n positions t`. With a mask, which needs a single spatial
-    axis, over the unmasked positions; 0 if there is none. float16 and bfloat16 are
-    summed in float32 and rounded once; integers are averaged as floats.
+    `y = Σ x[t] / n over all n positions t`. float16 and bfloat16 are summed in float32
+    and rounded once; integers are averaged as floats.
+
+    With a mask, which needs a single spatial axis, over the steps that count; if there
+    are none, 0 without a gradient. No mask is passed on.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
@@ -175,24 +188,6 @@ class GlobalAvgPool(BaseGlobalPooling):
     """
 
     function = "avg_pool"
-
-    def __init__(
-        self,
-        data_format: DataFormat | None = None,
-        keepdims: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(data_format, keepdims, **kwargs)
-        self.supports_masking = self.rank in (None, 1)
-
-    def call(self, inputs: Any, mask: Any = None) -> Any:
-        """Pools a tensor."""
-        # Of a mask that is not supported Keras has warned.
-        return self.pool(inputs, mask=mask if self.supports_masking else None)
-
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """Returns None: no step is left that a mask could speak of."""
-        return None
 
 
 class GlobalAveragePooling1D(GlobalAvgPool):
@@ -299,12 +294,19 @@ class GlobalLpPool(BaseGlobalPooling):
     `y = (Σ |x[t]|^p)^(1/p) over all positions t`; with `normalize=True` the sum is
     divided by their number. `LpPool` says what the gradient is.
 
+    With a mask, which needs a single spatial axis, over the steps that count; if there
+    are none, 0 without a gradient. No mask is passed on.
+
     Args:
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         keepdims: bool, whether the spatial axes stay, with length 1.
         p: real number > 0; `math.inf` gives the greatest |x|.
         normalize: bool, whether the sum is divided by the number of taps.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
@@ -354,6 +356,10 @@ class GlobalLpPool1D(GlobalLpPool):
         p: real number > 0; `math.inf` gives the greatest |x|.
         normalize: bool, whether the sum is divided by the number of taps.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, steps, channels)`, or `(batch, channels, steps)` with

@@ -89,6 +89,8 @@ class MaxUnpool(BasePooling):
             )
         super().__init__(windows, data_format, name=name, **kwargs)
 
+    _takes_masks = False
+
     # The one layer of two tensors.
 
     def call(self, inputs: Any, indices: Any) -> Any:  # type: ignore[override]

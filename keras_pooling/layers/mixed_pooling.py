@@ -10,7 +10,6 @@ import keras
 from keras_pooling import arguments
 from keras_pooling.arguments import DataFormat, Padding
 from keras_pooling.layers.base import BaseSlidingPooling
-from keras_pooling.ops import dispatch
 
 
 class MixedPool(BaseSlidingPooling):
@@ -95,6 +94,8 @@ class MixedPool(BaseSlidingPooling):
         ceil_mode: bool = False,
         **kwargs: Any,
     ):
+        with arguments.errors_name(type(self).__name__):
+            self._learned = arguments.options(alpha=alpha, per_channel=per_channel)
         super().__init__(
             pool_size,
             strides,
@@ -102,7 +103,6 @@ class MixedPool(BaseSlidingPooling):
             data_format,
             dilation_rate,
             ceil_mode,
-            options={"alpha": alpha, "per_channel": per_channel},
             name=name,
             **kwargs,
         )
@@ -124,7 +124,7 @@ class MixedPool(BaseSlidingPooling):
             name="gate" if self.alpha == "gated" else "alpha_logit",
         )
 
-    def pool(self, inputs: Any, **more: Any) -> Any:
+    def pool(self, inputs: Any, mask: Any = None, **more: Any) -> Any:
         """Pools with the layer's arguments and weight, and some of this call."""
         mixture: dict[str, Any] = {"alpha": 0.5, "gate": None}
         if self.alpha == "gated":
@@ -133,15 +133,10 @@ class MixedPool(BaseSlidingPooling):
             mixture["alpha"] = self.alpha
         elif self._weight is not None:
             mixture["alpha"] = keras.ops.sigmoid(self._weight)
-        with arguments.errors_name(type(self).__name__):
-            return dispatch.pool(
-                self.function,
-                inputs,
-                self._windows,
-                self.data_format,
-                **mixture,
-                **more,
-            )
+        return super().pool(inputs, mask, **mixture, **more)
+
+    def _own_config(self) -> dict[str, Any]:
+        return {**super()._own_config(), **self._learned}
 
 
 class MixedPool1D(MixedPool):

@@ -33,6 +33,9 @@ class StochasticPool(BaseRandomPooling, BaseSlidingPooling):
     `ceil_mode=True` replaces floor by ceil, without a last window that would start
     beyond the input. Windows are clipped to the input: padding is never data.
 
+    With a mask, which needs a single spatial axis, the taps are the steps that count. A
+    window without any gives 0, has no gradient, and is masked in turn.
+
     Args:
         pool_size: int or one per axis; elements per window.
         strides: int or one per axis; elements between windows. None: `pool_size`.
@@ -47,6 +50,7 @@ class StochasticPool(BaseRandomPooling, BaseSlidingPooling):
 
     Call arguments:
         inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
         training: bool, whether to draw.
 
     Input shape:
@@ -123,6 +127,7 @@ class StochasticPool1D(StochasticPool):
 
     Call arguments:
         inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
         training: bool, whether to draw.
 
     Input shape:

@@ -19,7 +19,7 @@ from keras import ops
 from keras_pooling import _library, arguments
 from keras_pooling.arguments import ArgumentError, Windows
 from keras_pooling.implementations import masked, portable
-from keras_pooling.ops import indices, regions
+from keras_pooling.ops import indices, ragged, regions
 from keras_pooling.ops.graphs import is_compiling
 from keras_pooling.windows import FractionalWindows, Regions
 
@@ -78,13 +78,32 @@ def pool(
     """
     if "indices" in options:
         options["indices"] = indices.checked(options["indices"], inputs)
+    if ragged.is_ragged(inputs):
+        inputs, mask = ragged.dense(inputs, mask, data_format)
     # Regions hold tensors, which a cache would keep. PyTorch's compiler warns of it.
     uncached = isinstance(windows, Regions) or is_compiling()
     make = plan if uncached else _cached_plan
     planned = make(static_shape(inputs), windows, data_format, keepdims)
+    if mask is not None:
+        if not isinstance(mask, keras.KerasTensor):
+            mask = ops.convert_to_tensor(mask)
+        masked.check(function, static_shape(inputs), static_shape(mask), data_format)
     if isinstance(inputs, keras.KerasTensor):
         return spec(function, inputs, planned, options)
-    return run(function, inputs, planned, data_format, mask, seed, options)
+    if mask is None:
+        return run(function, inputs, planned, data_format, seed, options)
+    if seed is not None:
+        options["seed"] = seed
+    if function in PARAMETERS:
+        name = PARAMETERS[function]
+        options[name] = _parameter(options[name], _computed_dtype(function, inputs))
+    mask = ops.cast(mask, "bool")
+    outputs = masked.pool(
+        *(pool, function, inputs, planned.windows, data_format, mask), **options
+    )
+    return keras.tree.map_structure(
+        lambda y: _finished(y, planned, ops.squeeze), outputs
+    )
 
 
 def plan(
@@ -133,7 +152,6 @@ def run(
     inputs: Any,
     planned: Plan,
     data_format: str,
-    mask: Any,
     seed: Any,
     options: dict[str, Any],
 ) -> Any:
@@ -148,9 +166,9 @@ def run(
         x = ops.bitwise_xor(x, _sign_bit())
     if given_dtype != computed_dtype:
         x = ops.cast(x, computed_dtype)
-    implementation = masked if mask is not None else implementation_of(x)
+    implementation = implementation_of(x)
     outputs = _computed(
-        implementation, function, x, planned.windows, data_format, mask, seed, options
+        implementation, function, x, planned.windows, data_format, seed, options
     )
     y, *others = outputs if options.get("return_indices") else (outputs,)
     y = y if dtype == computed_dtype else ops.cast(y, dtype)
@@ -175,7 +193,6 @@ def _computed(
     x: Any,
     windows: Windows,
     data_format: str,
-    mask: Any,
     seed: Any,
     options: dict[str, Any],
 ) -> Any:
@@ -185,20 +202,23 @@ def _computed(
         windows = regions.drawn(windows, x, data_format, seed, draw)
     if function == "stochastic_pool":
         options = {**options, "seed": seed}
-    if mask is not None:
-        options = {**options, "mask": mask}
     if function in PARAMETERS:
         name = PARAMETERS[function]
-        options = {**options, name: _parameter(options[name], x)}
+        options = {**options, name: _parameter(options[name], x.dtype)}
     elif options.get("p") == math.inf:
         absolute = getattr(implementation, "absolute", ops.abs)
         return implementation.max_pool(absolute(x), windows, data_format)
     return getattr(implementation, function)(x, windows, data_format, **options)
 
 
-def _parameter(value: Any, x: Any) -> Any:
+def _computed_dtype(function: str, x: Any) -> str:
+    given_dtype = keras.backend.standardize_dtype(x.dtype)
+    return dtypes(function, x.shape, given_dtype)[1]
+
+
+def _parameter(value: Any, dtype: Any) -> Any:
     """A number or tensor in the dtype that halves are widened to."""
-    dtype = keras.backend.standardize_dtype(x.dtype)
+    dtype = keras.backend.standardize_dtype(dtype)
     dtype = "float32" if dtype in ("float16", "bfloat16") else dtype
     if ops.is_tensor(value) or isinstance(value, keras.Variable):
         return ops.cast(ops.convert_to_tensor(value), dtype)

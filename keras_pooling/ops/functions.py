@@ -29,6 +29,7 @@ def max_pool(
     dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
+    mask: Tensor | None = None,
 ) -> Any:
     """Greatest tap of each window. `keras_pooling.MaxPool` says it in full.
 
@@ -41,6 +42,7 @@ def max_pool(
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
         return_indices: bool, whether to return `(y, indices)`.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype, or that and the flat positions of the maxima.
@@ -58,7 +60,7 @@ def max_pool(
         dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
     options = arguments.options(return_indices=return_indices)
-    return _pool("max_pool", inputs, windows, data_format, **options)
+    return _pool("max_pool", inputs, windows, data_format, mask=mask, **options)
 
 
 @public
@@ -118,6 +120,7 @@ def avg_pool(
     ceil_mode: bool = False,
     count_include_pad: bool = False,
     divisor_override: int | None = None,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Average of each window's taps. `keras_pooling.AvgPool` says it in full.
 
@@ -131,6 +134,7 @@ def avg_pool(
         ceil_mode: bool, whether a last, clipped window is kept.
         count_include_pad: bool, whether taps in the padding are counted, as zeros.
         divisor_override: int > 0 to divide each sum by, in place of the count.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -150,7 +154,7 @@ def avg_pool(
     options = arguments.options(
         count_include_pad=count_include_pad, divisor_override=divisor_override
     )
-    return _pool("avg_pool", inputs, windows, data_format, **options)
+    return _pool("avg_pool", inputs, windows, data_format, mask=mask, **options)
 
 
 average_pool = avg_pool  # what keras.ops calls it
@@ -168,6 +172,7 @@ def lp_pool(
     normalize: bool = False,
     dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """`(Σ |x|^p)^(1/p)` of each window's taps. `keras_pooling.LpPool` says it in full.
 
@@ -181,6 +186,7 @@ def lp_pool(
         normalize: bool, whether the sum is divided by the number of taps.
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -198,7 +204,7 @@ def lp_pool(
         dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
     options = arguments.options(p=p, normalize=normalize)
-    return _pool("lp_pool", inputs, windows, data_format, **options)
+    return _pool("lp_pool", inputs, windows, data_format, mask=mask, **options)
 
 
 @public
@@ -421,7 +427,11 @@ def mixed_pool(
 
 @public
 def global_max_pool(
-    inputs: Tensor, data_format: DataFormat | None = None, keepdims: bool = False
+    inputs: Tensor,
+    data_format: DataFormat | None = None,
+    keepdims: bool = False,
+    *,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Greatest element of each channel.
 
@@ -429,6 +439,7 @@ def global_max_pool(
         inputs: tensor with 1, 2 or 3 spatial axes.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         keepdims: bool, whether the spatial axes stay, with length 1.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -441,12 +452,16 @@ def global_max_pool(
     >>> keras.ops.convert_to_numpy(kp.ops.global_max_pool([[[1.], [5.], [2.]]]))
     array([[5.]], dtype=float32)
     """
-    return _pool_all("max_pool", inputs, data_format, keepdims)
+    return _pool_all("max_pool", inputs, data_format, keepdims, mask=mask)
 
 
 @public
 def global_avg_pool(
-    inputs: Tensor, data_format: DataFormat | None = None, keepdims: bool = False
+    inputs: Tensor,
+    data_format: DataFormat | None = None,
+    keepdims: bool = False,
+    *,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Average of each channel.
 
@@ -454,6 +469,7 @@ def global_avg_pool(
         inputs: tensor with 1, 2 or 3 spatial axes; integers are averaged as floats.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         keepdims: bool, whether the spatial axes stay, with length 1.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -466,7 +482,7 @@ def global_avg_pool(
     >>> keras.ops.convert_to_numpy(kp.ops.global_avg_pool([[[1.], [5.], [3.]]]))
     array([[3.]], dtype=float32)
     """
-    return _pool_all("avg_pool", inputs, data_format, keepdims)
+    return _pool_all("avg_pool", inputs, data_format, keepdims, mask=mask)
 
 
 @public
@@ -477,6 +493,7 @@ def global_lp_pool(
     *,
     p: float = 2.0,
     normalize: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """`(Σ |x|^p)^(1/p)` of each channel.
 
@@ -486,6 +503,7 @@ def global_lp_pool(
         keepdims: bool, whether the spatial axes stay, with length 1.
         p: real number > 0; `math.inf` gives the greatest |x|.
         normalize: bool, whether the sum is divided by the number of taps.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -499,7 +517,7 @@ def global_lp_pool(
     array([[5.]], dtype=float32)
     """
     options = arguments.options(p=p, normalize=normalize)
-    return _pool_all("lp_pool", inputs, data_format, keepdims, **options)
+    return _pool_all("lp_pool", inputs, data_format, keepdims, mask=mask, **options)
 
 
 @public
@@ -544,6 +562,7 @@ def adaptive_max_pool(
     data_format: DataFormat | None = None,
     *,
     return_indices: bool = False,
+    mask: Tensor | None = None,
 ) -> Any:
     """Greatest tap of each of `output_size` windows, as `AdaptiveMaxPool` has it.
 
@@ -553,6 +572,7 @@ def adaptive_max_pool(
             size. None in the place of an axis keeps that axis.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         return_indices: bool, whether to return `(y, indices)`.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype, or that and the flat positions of the maxima.
@@ -569,7 +589,7 @@ def adaptive_max_pool(
     """
     windows = arguments.adaptive_windows(dispatch.rank_of(inputs), output_size)
     options = arguments.options(return_indices=return_indices)
-    return _pool("max_pool", inputs, windows, data_format, **options)
+    return _pool("max_pool", inputs, windows, data_format, mask=mask, **options)
 
 
 @public
@@ -577,6 +597,8 @@ def adaptive_avg_pool(
     inputs: Tensor,
     output_size: int | Sequence[int | None],
     data_format: DataFormat | None = None,
+    *,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Average of each of `output_size` windows, as `AdaptiveAvgPool` has it.
 
@@ -585,6 +607,7 @@ def adaptive_avg_pool(
         output_size: int or one per axis; windows, so many that the output has this
             size. None in the place of an axis keeps that axis.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -600,7 +623,7 @@ def adaptive_avg_pool(
             [4.]]], dtype=float32)
     """
     windows = arguments.adaptive_windows(dispatch.rank_of(inputs), output_size)
-    return _pool("avg_pool", inputs, windows, data_format)
+    return _pool("avg_pool", inputs, windows, data_format, mask=mask)
 
 
 adaptive_average_pool = adaptive_avg_pool  # what keras.ops calls it
@@ -618,6 +641,7 @@ def stochastic_pool(
     training: bool | None = None,
     dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """A tap of each window, drawn by size. `keras_pooling.StochasticPool` says it all.
 
@@ -633,6 +657,7 @@ def stochastic_pool(
             seed is given.
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -651,7 +676,7 @@ def stochastic_pool(
         dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
     words = _words(inputs, seed, training)
-    return _pool("stochastic_pool", inputs, windows, data_format, seed=words)
+    return _pool("stochastic_pool", inputs, windows, data_format, seed=words, mask=mask)
 
 
 @public
@@ -668,6 +693,7 @@ def fractional_max_pool(
     training: bool | None = None,
     data_format: DataFormat | None = None,
     return_indices: bool = False,
+    mask: Tensor | None = None,
     _central: str = "nearest",
 ) -> Any:
     """Greatest tap of each region. `keras_pooling.FractionalMaxPool` says it in full.
@@ -688,6 +714,7 @@ def fractional_max_pool(
             seed is given.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         return_indices: bool, whether to return `(y, indices)`.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype, or that and the flat positions of the maxima.
@@ -714,7 +741,9 @@ def fractional_max_pool(
     )
     options = arguments.options(return_indices=return_indices)
     windows, words = _cut(inputs, how, regions, data_format, seed, training)
-    return _pool("max_pool", inputs, windows, data_format, seed=words, **options)
+    return _pool(
+        "max_pool", inputs, windows, data_format, seed=words, mask=mask, **options
+    )
 
 
 @public
@@ -730,6 +759,7 @@ def fractional_avg_pool(
     seed: Any = None,
     training: bool | None = None,
     data_format: DataFormat | None = None,
+    mask: Tensor | None = None,
     _central: str = "nearest",
 ) -> Tensor:
     """Average of each region. `keras_pooling.FractionalAvgPool` says it in full.
@@ -749,6 +779,7 @@ def fractional_avg_pool(
         training: True draws; False puts edges at the nearest integers. None: whether a
             seed is given.
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -773,7 +804,7 @@ def fractional_avg_pool(
         _central,
     )
     windows, words = _cut(inputs, how, regions, data_format, seed, training)
-    return _pool("avg_pool", inputs, windows, data_format, seed=words)
+    return _pool("avg_pool", inputs, windows, data_format, seed=words, mask=mask)
 
 
 def _pool(

@@ -16,7 +16,7 @@ import numpy as np
 from keras_pooling import arguments
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_TENSORS = ("inputs", "indices")  # what arguments that are tensors are called
+_TENSORS = ("inputs", "indices", "mask")  # what arguments that are tensors are called
 _FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
@@ -68,10 +68,12 @@ class StatelessPooling(keras.Operation):
         self.function = function
         self.arguments = arguments
 
-    def call(self, *tensors: Any) -> Any:
+    def call(self, inputs: Any, indices: Any = None, mask: Any = None) -> Any:
         """Applies the function to its tensors."""
+        others = {"indices": indices, "mask": mask}
+        tensors = {name: x for name, x in others.items() if x is not None}
         with arguments.errors_name(self.function):
-            return _FUNCTIONS[self.function](*tensors, **self.arguments)
+            return _FUNCTIONS[self.function](inputs, **tensors, **self.arguments)
 
     compute_output_spec = call  # the function itself answers a KerasTensor with specs
 
@@ -93,13 +95,15 @@ def _node(name: str, given: inspect.BoundArguments) -> Any:
     """What a new node of a functional model gives."""
     given.apply_defaults()
     values = dict(given.arguments)
-    tensors = [values.pop(tensor) for tensor in _TENSORS if tensor in values]
+    tensors = {tensor: values.pop(tensor, None) for tensor in _TENSORS}
+    inputs = tensors.pop("inputs")
     if "data_format" in values:
         values["data_format"] = arguments.data_format_name(values["data_format"])
     if "seed" in values:  # a node that would draw has been refused
         values.update(seed=None, training=False)
     node = StatelessPooling(name, {key: _plain(values[key]) for key in values})
-    return node.symbolic_call(*tensors)
+    given_tensors = {name: x for name, x in tensors.items() if x is not None}
+    return node.symbolic_call(inputs, **given_tensors)
 
 
 def _plain(value: Any) -> Any:

@@ -154,7 +154,10 @@ def test_a_layer_learns_its_share(alpha, per_channel, data_format, tmp_path):
     )
     x = rng.standard_normal((64, 4, 4, 2)).astype("float32")
     x = reference.from_channels_last(x, data_format)
-    y = kp.ops.max_pool(x, 2, data_format=data_format)
+    share = {"alpha": 0.9}
+    if alpha == "gated":
+        share = {"gate": np.array([[3, -3], [-3, 3]], "float32")}
+    y = kp.ops.mixed_pool(x, 2, data_format=data_format, **share)
     model = keras.Sequential([keras.Input(x.shape[1:]), layer])
     model.compile(keras.optimizers.Adam(0.1), "mse")
     (weight,) = layer.trainable_weights

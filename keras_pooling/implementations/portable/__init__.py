@@ -116,7 +116,14 @@ def lp_pool(
     return _by_rows(pool, x, windows, data_format)
 
 
-def gem_pool(x: Any, windows: Windows, data_format: str, p: Any, epsilon: float) -> Any:
+def gem_pool(
+    x: Any,
+    windows: Windows,
+    data_format: str,
+    p: Any,
+    epsilon: float,
+    valid: Any = None,
+) -> Any:
     """`(mean of max(x, ε)^p)^(1/p)`; its slope is 0 where x is below ε.
 
     Args:
@@ -126,8 +133,9 @@ def gem_pool(x: Any, windows: Windows, data_format: str, p: Any, epsilon: float)
         p: tensor of the dtype that halves are widened to: one number, one for each
             channel, or one for each output.
         epsilon: number > 0.
+        valid: bool tensor with one channel, which elements count; None: all.
     """
-    taps, inside = every_tap(widened(x), windows, data_format)
+    taps, inside = _valid_taps(widened(x), windows, data_format, valid)
     y = _generalized_mean(taps, inside, _of_taps(p, taps, data_format), epsilon)
     return ops.cast(y, x.dtype)
 
@@ -172,9 +180,11 @@ def mixed(
     return ops.cast(alpha * greatest + (1 - alpha) * mean, x.dtype)
 
 
-def soft_pool(x: Any, windows: Windows, data_format: str, beta: Any) -> Any:
-    """`Σ e^(βx) · x / Σ e^(βx)`; `beta` is as the `p` of `gem_pool`."""
-    taps, inside = every_tap(widened(x), windows, data_format)
+def soft_pool(
+    x: Any, windows: Windows, data_format: str, beta: Any, valid: Any = None
+) -> Any:
+    """`Σ e^(βx) · x / Σ e^(βx)`; `beta` is as the `p` of `gem_pool`, `valid` too."""
+    taps, inside = _valid_taps(widened(x), windows, data_format, valid)
     y = _soft_mean(taps, inside, _of_taps(beta, taps, data_format))
     return ops.cast(y, x.dtype)
 
@@ -189,26 +199,43 @@ def turned(x: Any) -> Any:
     return -x if "float" in keras.backend.standardize_dtype(x.dtype) else ~x
 
 
-def median_pool(x: Any, windows: Windows, data_format: str) -> Any:
+def median_pool(x: Any, windows: Windows, data_format: str, valid: Any = None) -> Any:
     """Middle of each window's taps in order of size; the mean of two if both are."""
-
-    def pool(x: Any, data_format: str) -> Any:
-        taps, inside = every_tap(widened(x), windows, data_format)
-        return ops.cast(_median(taps, inside), x.dtype)
-
-    return _by_rows(pool, x, windows, data_format)
+    taps, inside = _valid_taps(widened(x), windows, data_format, valid)
+    return ops.cast(_median(taps, inside), x.dtype)
 
 
-def stochastic_pool(x: Any, windows: Windows, data_format: str, seed: Any) -> Any:
+def stochastic_pool(
+    x: Any, windows: Windows, data_format: str, seed: Any, return_indices: bool = False
+) -> Any:
     """A tap drawn by weight max(x, 0), or without a seed the expectation of that."""
 
     def pool(x: Any, data_format: str) -> Any:
         taps, inside = every_tap(widened(x), windows, data_format)
         if seed is None:
             return ops.cast(_expected_tap(taps, inside), x.dtype)
-        return ops.cast(_drawn_tap(taps, inside, seed), x.dtype)
+        drawn = _drawn(ops.stop_gradient(taps), inside, seed)
+        axis = len(taps.shape) - 1
+        y = ops.cast(pick(taps, drawn, axis), x.dtype)
+        if not return_indices:
+            return y
+        positions = flat_positions(x, spatial_axes(windows, data_format))
+        positions, _ = every_tap(positions, windows, data_format)
+        return y, pick(positions, drawn, axis)
 
     return _by_rows(pool, x, windows, data_format)
+
+
+def _valid_taps(
+    x: Any, windows: Windows, data_format: str, valid: Any
+) -> tuple[Any, Any]:
+    """As `every_tap`; those inside are those that count, or if none does, all."""
+    taps, inside = every_tap(x, windows, data_format)
+    if valid is None:
+        return taps, inside
+    counts, _ = every_tap(valid, windows, data_format)
+    counts = inside & counts
+    return taps, counts | (inside & ~ops.any(counts, axis=-1, keepdims=True))
 
 
 def _by_rows(pool: Callable, x: Any, windows: Windows, data_format: str) -> Any:
@@ -386,16 +413,16 @@ def _expected_tap(taps: Any, inside: Any) -> Any:
     return ops.sum(shares * ops.where(weights > 0, taps, 0), axis=-1)
 
 
-def _drawn_tap(taps: Any, inside: Any, seed: Any) -> Any:
-    weights = _weights(ops.stop_gradient(taps), inside)
+def _drawn(taps: Any, inside: Any, seed: Any) -> Any:
+    """Which tap of each window is drawn, on an axis of its own."""
+    weights = _weights(taps, inside)
     running = ops.cumsum(weights, axis=-1)
     number = uniform((*ops.shape(taps)[:-1], 1), weights.dtype, seed)
     possible = weights > 0
     passed = possible & (running > number * running[..., -1:])
     # The first that passed; if rounding lets none, the first that is possible.
     score = ops.cast(possible, "int32") + ops.cast(passed, "int32")
-    drawn = ops.argmax(score, axis=-1, keepdims=True)
-    return pick(taps, drawn, len(taps.shape) - 1)
+    return ops.argmax(score, axis=-1, keepdims=True)
 
 
 def _of_taps(parameter: Any, taps: Any, data_format: str) -> Any:

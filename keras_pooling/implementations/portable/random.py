@@ -48,7 +48,7 @@ def fractional_regions(
         Integer tensor `(rows, count + 1)` whose rows ascend from 0 to `size` by
         `floor(size / count)` or one more.
     """
-    size, count = _fitting(size, count)
+    size, count = fitting(size, count)
     # A constant per axis that no two seeds a user is likely to take differ by.
     axis_words = [(axis + 1) * 0x2545F491 % 2**31, 0]
     dtype = keras.backend.standardize_dtype(seed.dtype)
@@ -57,10 +57,25 @@ def fractional_regions(
         # The ceiling of size · u, u uniform in (0, 1]: each of 1 … size as often.
         offset = keras.random.randint((rows, 1), 1, size + 1, _integer(), seed)
         return pseudo_random_edges(size, count, offset)
+    keys = keras.random.randint((rows, count), 0, 2**31 - 1, "int32", seed)
+    return random_order_edges(size, count, keys)
+
+
+def central_offset(size: Any, count: Any, central: str) -> Any:
+    """The offset of `pseudo_random_edges` that `central_regions` speak of."""
+    return quotient((count if central == "nearest" else size) + 1, 2)
+
+
+def random_order_edges(size: Any, count: Any, keys: Any) -> Any:
+    """Edges whose longer gaps are where random keys have their least in order.
+
+    Args:
+        size: integer, or tensor that broadcasts to the keys.
+        count: integer, or tensor that broadcasts to the keys.
+        keys: tensor `(rows, gaps)`; the gaps after the first `count` have the greatest.
+    """
     # Where a uniformly random permutation puts the first of all gaps, the longer ones.
-    order = ops.argsort(
-        keras.random.randint((rows, count), 0, 2**31 - 1, "int32", seed)
-    )
+    order = ops.argsort(keys)
     return _edges(quotient(size, count), order < ops.cast(size % count, order.dtype))
 
 
@@ -73,8 +88,8 @@ def central_regions(size: Any, count: Any, central: str) -> Any:
         central: `"nearest"`: edge i is the integer nearest to `size / count * i`, the
             lower one of two, which u = count / (2 size) gives. `"half"`: u = 1/2.
     """
-    size, count = _fitting(size, count)
-    offset = quotient((count if central == "nearest" else size) + 1, 2)
+    size, count = fitting(size, count)
+    offset = central_offset(size, count, central)
     numbers = np if _are_ints(size, count) else ops
     offset = offset + numbers.zeros((1, 1), "int64")
     return ops.cast(pseudo_random_edges(size, count, offset), _integer())
@@ -96,10 +111,10 @@ def fixed_regions(
             between them are in some order; each about as often, over all words.
         axis: which axis; each has edges of its own for the same word.
     """
-    size, count = _fitting(size, count)
+    size, count = fitting(size, count)
     known = _are_ints(size, count, word)
     if pseudo_random:
-        offset = _scrambled(0, word, axis)
+        offset = scrambled(0, word, axis)
         if known:
             offset = np.array([[1 + offset % size]])
         else:
@@ -109,13 +124,13 @@ def fixed_regions(
         return ops.cast(pseudo_random_edges(size, count, offset), _integer())
     numbers = np if known else ops
     index = numbers.arange(count, dtype="int32")
-    order = numbers.argsort(_scrambled(index, word, axis))[None]
+    order = numbers.argsort(scrambled(index, word, axis))[None]
     longer = size % count
     longer = ops.cast(longer, order.dtype) if ops.is_tensor(longer) else longer
     return ops.cast(_edges(quotient(size, count), order < longer), _integer())
 
 
-def _scrambled(index: Any, word: Any, axis: int) -> Any:
+def scrambled(index: Any, word: Any, axis: int) -> Any:
     """Integers below 46337² that look random: for each index another one.
 
     A Feistel cipher: four rounds mix the halves of the index, which are residues of a
@@ -134,7 +149,7 @@ def _scrambled(index: Any, word: Any, axis: int) -> Any:
     return high * prime + low
 
 
-def pseudo_random_edges(size: Any, count: Any, offset: Any) -> Any:
+def pseudo_random_edges(size: Any, count: Any, offset: Any, gaps: Any = None) -> Any:
     """Edge i is `ceil((size · i + offset) / count) - ceil(offset / count)`.
 
     With offset = ceil(size · u) these are the ceilings of a grid of step size / count
@@ -142,9 +157,10 @@ def pseudo_random_edges(size: Any, count: Any, offset: Any) -> Any:
     edge is 0 and the last is size, for every offset from 1 to size.
 
     Args:
-        size: int or scalar int64 tensor.
-        count: int or scalar int64 tensor.
+        size: int, scalar int64 tensor, or integer tensor `(samples, 1)`.
+        count: int, scalar int64 tensor, or integer tensor `(samples, 1)`.
         offset: integer array or tensor `(rows, 1)`.
+        gaps: how many gaps to give edges of, where it is not `count`.
     """
     known = isinstance(offset, np.ndarray)
     # Where the sizes are known, JAX needs NumPy for products of more than 32 bits.
@@ -152,7 +168,10 @@ def pseudo_random_edges(size: Any, count: Any, offset: Any) -> Any:
     part = size % count
     # What `size · i` adds to the whole steps, for the gap that ends at edge i. Nothing
     # that is divided is below 0: exported graphs may truncate where others floor.
-    steps = (np if in_numpy else ops).arange(1, count + 1, dtype="int64") * part % count
+    dtype = "int64" if in_numpy else _integer()
+    last = count if gaps is None else gaps
+    gap = (np if in_numpy else ops).arange(1, last + 1, dtype=dtype)
+    steps = gap * (ops.cast(part, dtype) if ops.is_tensor(part) else part) % count
     if not known:
         steps = ops.cast(steps, keras.backend.standardize_dtype(offset.dtype))
         part = ops.cast(part, steps.dtype) if ops.is_tensor(part) else part
@@ -179,7 +198,7 @@ def _are_ints(*numbers: Any) -> bool:
     return all(isinstance(number, int) for number in numbers)
 
 
-def _fitting(size: Any, count: Any) -> tuple[Any, Any]:
+def fitting(size: Any, count: Any) -> tuple[Any, Any]:
     """Both numbers, which a graph refuses where an axis is too short."""
     if _are_ints(size, count) or keras.config.backend() != "tensorflow":
         return size, count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -80,13 +81,9 @@ def spans_of(windows: Windows, i: int, size: Any) -> Spans:
         size = ops.cast(size, dtype)
     if isinstance(windows, AdaptiveWindows):
         n = size if windows.output_size[i] is None else windows.output_size[i]
-        window = numbers.arange(n, dtype=dtype)
-        whole, part = size // n, size % n
-        first = window * whole + window * part // n
-        # Nothing below 0 is divided: exported graphs may truncate where others floor.
-        end = (window + 1) * whole + ((window + 1) * part + n - 1) // n
+        first, end = shares(size, n, numbers.arange(n, dtype=dtype))
         count = end - first
-        most = whole + 2 if _is_symbolic(size) else numbers.max(count)
+        most = size // n + 2 if _is_symbolic(size) else numbers.max(count)
         is_whole = windows.output_size[i] == 1
         return Spans(size, n, first, count, count, most, whole=is_whole)
     minimum, maximum = extremes(size)
@@ -112,6 +109,21 @@ def spans_of(windows: Windows, i: int, size: Any) -> Spans:
         taps=taps,
         narrow=windows.extents[i] <= _WIDEST_FOLD,
     )
+
+
+def shares(size: Any, n: Any, window: Any) -> tuple[Any, Any]:
+    """Where adaptive windows of `n` begin and end.
+
+    Args:
+        size: integer, or tensor that broadcasts to the windows.
+        n: integer.
+        window: vector, which windows.
+    """
+    whole, part = size // n, size % n
+    first = window * whole + window * part // n
+    # Nothing below 0 is divided: exported graphs may truncate where others floor.
+    end = (window + 1) * whole + ((window + 1) * part + n - 1) // n
+    return first, end
 
 
 def _dtype(windows: Windows, i: int) -> str:
@@ -225,13 +237,7 @@ def gather(x: Any, axis: int, spans: Spans) -> tuple[Any, Any]:
     position = numbers.where(there, spans.first[..., None] + tap * spans.step, 0)
     if not spans.per_sample:
         return _take(x, position, axis), inside
-    samples, windows, taps = ops.shape(position)
-    position = ops.reshape(position, (samples, windows * taps))
-    position = along(position, axis, len(x.shape), per_sample=True)
-    shape = ops.shape(x)
-    x = ops.take_along_axis(x, position, axis)
-    shape = (*shape[:axis], windows, taps, *shape[axis + 1 :])
-    return ops.reshape(x, shape), inside
+    return _take_of_samples(x, position, axis), inside
 
 
 def taps_of_equal_windows(x: Any, axis: int, spans: Spans) -> Any:
@@ -241,7 +247,12 @@ def taps_of_equal_windows(x: Any, axis: int, spans: Spans) -> Any:
 
 
 def _take(x: Any, position: Any, axis: int) -> Any:
-    if keras.config.backend() != "torch":
+    backend = keras.config.backend()
+    if backend == "jax":
+        import jax.numpy as jnp
+
+        return jnp.take(x, position, axis, mode="clip")  # all of them lie inside
+    if backend != "torch":
         return ops.take(x, position, axis)
     import torch
 
@@ -249,6 +260,22 @@ def _take(x: Any, position: Any, axis: int) -> Any:
     shape = (*x.shape[:axis], *position.shape, *x.shape[axis + 1 :])
     position = ops.convert_to_tensor(position).reshape(-1)
     return torch.index_select(x, axis, position).reshape(shape)
+
+
+def _take_of_samples(x: Any, position: Any, axis: int) -> Any:
+    """As `_take`, at positions `(samples, windows, taps)` of each sample's own.
+
+    Whole rows are taken, of what lies behind the axis: it is several times as fast as
+    element by element.
+    """
+    shape = ops.shape(x)
+    dtype = keras.backend.standardize_dtype(position.dtype)
+    rows = math.prod(shape[:axis])
+    start = ops.reshape(ops.arange(rows, dtype=dtype), (*shape[:axis], 1, 1))
+    start = start * ops.cast(shape[axis], dtype)
+    position = along(position, axis, axis + 2, per_sample=True) + start
+    x = ops.reshape(x, (rows * shape[axis], *shape[axis + 1 :]))
+    return _take(x, position, 0)
 
 
 def pick(taps: Any, index: Any, axis: int) -> Any:
