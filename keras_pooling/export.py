@@ -86,7 +86,7 @@ def export(
     verbose: bool | None = None,
     **kwargs: Any,
 ) -> None:
-    """Writes a model for inference, in a file that needs neither Keras nor this package.
+    """Writes a model for inference, in a file that needs no Keras and no package.
 
     As `keras.Model.export`, on the portable path: none of our ops is in the file, plain
     max and average pools are the format's own operators, and random layers have their
