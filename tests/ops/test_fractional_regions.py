@@ -209,7 +209,7 @@ def test_fixed_regions_of_words_and_axes_do_not_depend_on_each_other(pseudo_rand
 def test_no_two_regions_are_as_long_by_the_same_number():
     # The numbers that order the gaps differ, so that their order is one.
     index = np.arange(10**6, dtype="int32")
-    numbers = portable_random._scrambled(index, 12345, 0)
+    numbers = portable_random.scrambled(index, 12345, 0)
     assert len(np.unique(numbers)) == 10**6 and numbers.min() >= 0
 
 
