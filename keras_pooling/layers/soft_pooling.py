@@ -181,7 +181,7 @@ class SoftPool2D(SoftPool):
 
     >>> x = np.array([[1., 3.], [5., 1.]]).reshape(1, 2, 2, 1)
     >>> keras.ops.convert_to_numpy(kp.SoftPool2D(pool_size=(2, 2))(x)).round(4)
-    array([[[[4.6331]]]], dtype=float32)
+    array([[[[4.644]]]], dtype=float32)
     """
 
     rank = 2

@@ -29,6 +29,11 @@ by_class_in_keras = pytest.mark.parametrize("cls", IN_KERAS)
 SHAPES = {None: (2, 5, 6, 3), 1: (2, 7, 3), 2: (2, 5, 6, 3), 3: (2, 4, 5, 6, 3)}
 OTHER_THAN_DEFAULT = {
     "alpha": 0.25,
+    "beta": 0.5,
+    "trainable_beta": True,
+    "trainable_p": False,
+    "epsilon": 0.25,
+    "per_channel": True,
     "pool_size": 3,
     "strides": 1,
     "padding": 1,
@@ -58,6 +63,8 @@ OTHER_THAN_DEFAULT = {
     "name": "other",
     "dtype": "mixed_float16",
 }
+# Where an argument that others have too allows other values.
+OTHER_OF_A_MEAN = {"p": 2.5}
 OTHER_OF_A_BLUR = {"filter_size": 2, "padding": "valid", "pool_size": (3, 2)}
 
 
@@ -92,7 +99,8 @@ def with_few_arguments(cls, **kwargs):
 
 def with_every_argument(cls):
     names = {*arguments(cls), "dtype", "name"}
-    others = OTHER_OF_A_BLUR if "filter_size" in names else {}
+    others = {**OTHER_OF_A_BLUR} if "filter_size" in names else {}
+    others |= OTHER_OF_A_MEAN if "epsilon" in names else {}
     given = {**OTHER_THAN_DEFAULT, **others}.items()
     if "pooling_ratio" in names:
         names.remove("output_size")  # exactly one of the two is given
@@ -185,7 +193,7 @@ def test_config_round_trip(cls, make):
 
 def function_of(cls):
     family = cls.__mro__[1] if cls in OF_A_FAMILY else cls
-    name = re.sub("[123]D$", "", family.__name__)
+    name = re.sub("[123]D$", "", family.__name__).replace("GeM", "Gem")
     return getattr(kp.ops, re.sub("(?<!^)(?=[A-Z])", "_", name).lower())
 
 
@@ -289,7 +297,8 @@ def test_indices_are_int32_where_the_plane_is_known_to_fit():
 @by_class
 def test_layer_is_built_and_says_whether_it_takes_a_mask(cls):
     layer = with_few_arguments(cls)
-    assert layer.built
+    learns = "GeM" in cls.__name__  # whose power is a weight, unless it is told not to
+    assert layer.built != learns
     takes_masks = cls.rank in (None, 1) and not issubclass(cls, kp.MaxUnpool)
     assert layer.supports_masking == takes_masks
 
@@ -348,7 +357,9 @@ def test_a_fixed_rank_documents_arguments_as_its_family_does(cls):
 def test_a_layer_documents_arguments_as_its_function_does(cls):
     ours = documented_arguments(cls)
     theirs = documented_arguments(function_of(cls))
-    shared = (ours.keys() & theirs.keys()) - {"seed"}
+    # What a layer learns a function is given.
+    learned = {"alpha", "beta", "p"} if "per_channel" in ours else set()
+    shared = (ours.keys() & theirs.keys()) - {"seed"} - learned
     if "regions" in theirs:  # given in place of an output size
         shared.remove("output_size")
     assert len(shared) >= 2
