@@ -95,6 +95,8 @@ def greatest_steps(
         mask: tensor `(batch, steps)`, true where a step counts; None for all.
     """
     shape, axis = dispatch.static_shape(inputs), _steps_axis(inputs, data_format)
+    if mask is not None:
+        _check_mask(mask, shape, shape[axis])
     kept = Kept(k, layer, num_layers)
     output_shape = (*shape[:axis], kept.of(shape[axis]), *shape[axis + 1 :])
     given_dtype = keras.backend.standardize_dtype(inputs.dtype)
@@ -224,6 +226,15 @@ def _steps_axis(inputs: Any, data_format: str) -> int:
             "input."
         )
     return axis
+
+
+def _check_mask(mask: Any, shape: tuple, steps: int | None) -> None:
+    of_mask = dispatch.static_shape(mask)
+    if len(of_mask) != 2 or (None not in (of_mask[1], steps) and of_mask[1] != steps):
+        raise ArgumentError(
+            "the `mask` argument must have the shape (batch, steps). Received "
+            f"shape={shape}, mask.shape={of_mask}. Give one number per step."
+        )
 
 
 def _filled(x: Any, steps: Any, kept: Kept, mask: Any) -> Any:

@@ -132,3 +132,11 @@ def test_wrong_arguments_are_refused_when_the_layer_is_made(arguments, words):
 def test_other_ranks_and_no_steps_are_refused(shape):
     with pytest.raises(ValueError, match=r"^k_max_pool: .*one axis of steps"):
         kp.ops.k_max_pool(np.zeros(shape, "float32"), 2)
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (2, 6), (2,), (2, 5, 3)])
+def test_a_mask_of_another_shape_is_refused(shape):
+    x, pool = np.zeros((2, 5, 3), "float32"), kp.KMaxPool1D(2)
+    with pytest.raises(ValueError, match=r"KMaxPool1D: the `mask` argument") as error:
+        pool(x, mask=np.ones(shape))
+    assert f"Received shape=(2, 5, 3), mask.shape={shape}. " in str(error.value)
