@@ -603,7 +603,8 @@ def _blending_pool_parameter_grad_backward(ctx: Any, dslopes: Any) -> tuple:
 
 
 def _tracked(x: torch.Tensor) -> torch.Tensor:
-    return x if x.requires_grad else x.detach().requires_grad_()
+    """The tensor as a gradient is asked for: not by way of what else was made of it."""
+    return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
 
 
 def _composed_gradient(text: str, x: Any, dy: Any, *parameter: Any) -> Any:

@@ -94,6 +94,19 @@ def test_derivatives_of_first_and_second_order(pool):
     assert torch.autograd.gradgradcheck(pool, x)
 
 
+@by_function
+def test_a_gradient_of_what_depends_on_the_output_is_counted_once(pool):
+    x = values(2, 5, 6, 2, dtype=torch.float64).requires_grad_()
+    y = pool(x)
+    (dx,) = torch.autograd.grad(y, x, y, create_graph=True)
+    # dx is the gradient of Σ y² / 2: what follows, its Hessian times a vector.
+    (once,) = torch.autograd.grad(dx, x, torch.ones_like(x))
+    h = 1e-6
+    steps = [(x + sign * h).detach().requires_grad_() for sign in (1, -1)]
+    up, down = (torch.autograd.grad((pool(z) ** 2).sum() / 2, z)[0] for z in steps)
+    torch.testing.assert_close(once, (up - down) / (2 * h), rtol=1e-6, atol=1e-6)
+
+
 ONE_OF_EACH = {
     "max": ("reduction='max;window=2,2,;channels_first=0", (2, 9, 9, 3)),
     "average": ("reduction='avg;window=2,2,;channels_first=0", (2, 9, 9, 3)),
