@@ -92,10 +92,9 @@ class FractionalMaxPool(BaseFractionalPooling):
     integers, so no region is ever longer or shorter.
 
     At inference a layer has regions of its own for every axis, which the first word of
-    its seed's state fixes, the same for the whole batch on every backend. Training does
-    not move them, and files keep them. Central regions shift in all layers of a network
-    alike, as training never showed it, and err more; the average of several draws errs
-    least (`keras_pooling.predict_averaged`).
+    its seed's state fixes, the same for the whole batch and on every backend. Training
+    does not move them, and files keep them. The average of several draws errs least:
+    `keras_pooling.predict_averaged`.
 
     Args:
         pooling_ratio: number >= 1 or one per axis; elements per region, on average.
@@ -340,10 +339,9 @@ class FractionalAvgPool(BaseFractionalPooling):
     integers, so no region is ever longer or shorter.
 
     At inference a layer has regions of its own for every axis, which the first word of
-    its seed's state fixes, the same for the whole batch on every backend. Training does
-    not move them, and files keep them. Central regions shift in all layers of a network
-    alike, as training never showed it, and err more; the average of several draws errs
-    least (`keras_pooling.predict_averaged`).
+    its seed's state fixes, the same for the whole batch and on every backend. Training
+    does not move them, and files keep them. The average of several draws errs least:
+    `keras_pooling.predict_averaged`.
 
     Args:
         pooling_ratio: number >= 1 or one per axis; elements per region, on average.
