@@ -82,3 +82,14 @@ def test_what_it_called_central_differs_from_what_is_central_today():
     np.testing.assert_array_equal(half(x), other(x))
     assert not np.array_equal(half(x), today(x))
     assert half.get_config() == other.get_config() == {**config, "central": "half"}
+
+
+def test_a_function_of_today_is_loaded_as_the_node_that_it_was(tmp_path):
+    x = keras.Input((17, 1))
+    model = keras.Model(x, kp.ops.fractional_max_pool(x, 1.7))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x = np.arange(17.0).reshape(1, 17, 1)
+    y = kp.FractionalMaxPool1D(1.7, inference="central")(x)
+    for same in (model, loaded, keras.models.clone_model(loaded)):
+        np.testing.assert_array_equal(same(x), y)

@@ -92,10 +92,9 @@ class FractionalMaxPool(BaseFractionalPooling):
     integers, so no region is ever longer or shorter.
 
     At inference a layer has regions of its own for every axis, which the first word of
-    its seed's state fixes, the same for the whole batch on every backend. Training does
-    not move them, and files keep them. Central regions shift in all layers of a network
-    alike, as training never showed it, and err more; the average of several draws errs
-    least (`keras_pooling.predict_averaged`).
+    its seed's state fixes, the same for the whole batch and on every backend. Training
+    does not move them, and files keep them. The average of several draws errs least:
+    `keras_pooling.predict_averaged`.
 
     With a mask, which needs a single spatial axis, the steps that count are cut in each
     sample, as if it had no others: n of them into `floor(n / pooling_ratio)` regions,
@@ -351,10 +350,9 @@ class FractionalAvgPool(BaseFractionalPooling):
     integers, so no region is ever longer or shorter.
 
     At inference a layer has regions of its own for every axis, which the first word of
-    its seed's state fixes, the same for the whole batch on every backend. Training does
-    not move them, and files keep them. Central regions shift in all layers of a network
-    alike, as training never showed it, and err more; the average of several draws errs
-    least (`keras_pooling.predict_averaged`).
+    its seed's state fixes, the same for the whole batch and on every backend. Training
+    does not move them, and files keep them. The average of several draws errs least:
+    `keras_pooling.predict_averaged`.
 
     With a mask, which needs a single spatial axis, the steps that count are cut in each
     sample, as if it had no others: n of them into `floor(n / pooling_ratio)` regions,

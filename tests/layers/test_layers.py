@@ -334,7 +334,11 @@ def documented_arguments(thing) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "thing",
-    [*CLASSES, *(getattr(kp.ops, name) for name in kp.ops.__all__)],
+    [
+        *CLASSES,
+        *(getattr(kp.ops, name) for name in kp.ops.__all__),
+        kp.predict_averaged,
+    ],
     ids=lambda thing: thing.__name__,
 )
 def test_documentation(thing):
