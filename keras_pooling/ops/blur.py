@@ -4,7 +4,8 @@ A binomial filter of n taps is n - 1 averages of two neighbours, one after the o
 What is reflected at the first and the last element lies, after one average, mirrored
 beyond them: there two equal neighbours meet, whose average is the one of them that is
 inside. So the second, fourth, … average needs no reflection, only windows that are
-clipped to the input.
+clipped to the input; and if their number is odd, only the last one may need a
+neighbour of the last element, which is the one before.
 """
 
 from __future__ import annotations
@@ -162,16 +163,16 @@ def blurred(
         x = fitting_when_run(x, axes, (least,) * rank, message)
     wide = "float32" if dtype in ("float16", "bfloat16") else dtype
     x = x if given_dtype == wide else ops.cast(x, wide)
-    reflects = padding == "same"
-    if reflects and _needs_padding(x, axes, filter_size, strides):
+    clips = padding == "same" and _may_clip(x, axes, filter_size)
+    if padding == "same" and not clips:
         for axis in axes:
             x = _reflected(x, axis, (filter_size - 1) // 2, filter_size // 2)
-        reflects = False
-    clipped = ((1, 1),) * rank
-    for i in range(filter_size - 1):
-        steps = strides if i == filter_size - 2 else (1,) * rank
-        sides = clipped if reflects and i % 2 else "valid"
-        x = _pool("avg_pool", x, (2,) * rank, steps, sides, data_format)
+    for i in range(filter_size - 2):
+        x = _averages(x, (1,) * rank, data_format, clips and i % 2 == 1)
+    if clips and filter_size % 2 == 0:
+        x = _averages_to_the_end(x, axes, strides, data_format)
+    else:
+        x = _averages(x, strides, data_format, clips)
     y = x if dtype == wide else ops.cast(x, dtype)
     return dispatch.with_static_shape(y, tuple(output_shape))
 
@@ -189,6 +190,42 @@ def _pool(
     return dispatch.pool(function, x, windows, data_format)
 
 
+def _averages(x: Any, strides: tuple[int, ...], data_format: str, clips: bool) -> Any:
+    """Averages of two neighbours; also of each end alone, if windows are clipped."""
+    rank = len(strides)
+    padding = ((1, 1),) * rank if clips else "valid"
+    return _pool("avg_pool", x, (2,) * rank, strides, padding, data_format)
+
+
+def _averages_to_the_end(
+    x: Any, axes: Sequence[int], strides: tuple[int, ...], data_format: str
+) -> Any:
+    """Averages of an element and the next, which of the last one is the one before."""
+    first = arguments.spatial_axes(data_format, len(strides))[0]
+    for i, axis in enumerate(axes):
+        if (x.shape[axis] - 1) % strides[axis - first] == 0:
+            end = x[(*(slice(None),) * axis, slice(-2, None))]
+            others = axes[i + 1 :]
+            parts = [
+                _averages_to_the_end(part, others, strides, data_format)
+                for part in (x, end)
+            ]
+            return ops.concatenate(parts, axis)
+    return _averages(x, strides, data_format, clips=False)
+
+
+def _may_clip(x: Any, axes: Sequence[int], filter_size: int) -> bool:
+    """Whether windows that are clipped serve in place of reflection.
+
+    An even number of taps reaches further after an element than before it; whether one
+    begins at the last element must be known then. On the portable path the backend's
+    own pooling serves windows that are not clipped.
+    """
+    if dispatch.implementation_of(x) is portable:
+        return False
+    return filter_size % 2 == 1 or all(isinstance(x.shape[axis], int) for axis in axes)
+
+
 def _reflected(x: Any, axis: int, before: int, after: int) -> Any:
     """The tensor, and on both sides what lies that far from its ends, mirrored.
 
@@ -199,24 +236,6 @@ def _reflected(x: Any, axis: int, before: int, after: int) -> Any:
     if before:
         parts.insert(0, ops.flip(x[(*leading, slice(1, before + 1))], axis))
     return ops.concatenate(parts, axis)
-
-
-def _needs_padding(
-    x: Any, axes: Sequence[int], filter_size: int, strides: tuple[int, ...]
-) -> bool:
-    """Whether the input must be reflected before the averages.
-
-    An even number of taps reaches further after an element than before it: of the last
-    element it needs one that clipped windows do not make up for. The portable path pads
-    because the backend's own pooling serves windows without padding.
-    """
-    if dispatch.implementation_of(x) is portable:
-        return True
-    sizes = [x.shape[axis] for axis in axes]
-    return filter_size % 2 == 0 and not all(
-        isinstance(size, int) and (size - 1) % stride
-        for size, stride in zip(sizes, strides, strict=True)
-    )
 
 
 def _sizes_of_maxima(
