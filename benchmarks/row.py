@@ -8,7 +8,7 @@ from typing import Any
 
 FRAMEWORK_POOLS = (
     *("max", "avg", "lp"),
-    *("global_max", "global_avg", "adaptive_max", "adaptive_avg"),
+    *("global_max", "global_avg", "adaptive_max", "adaptive_avg", "max_unpool"),
 )
 RANDOM_POOLS = ("stochastic", "fractional_max")
 MODELS = ("fit", "predict", "memory")
@@ -26,7 +26,8 @@ class Row:
     Attributes:
         name: what selects it.
         kind: one of `FRAMEWORK_POOLS`, `RANDOM_POOLS` or `MODELS`.
-        shape: batch, spatial sizes, channels; of a model, its input.
+        shape: batch, spatial sizes, channels; of a model, its input; of an unpool,
+            that of its values.
         pool_size: elements per axis of the window; the ratio, where it is fractional;
             the size of the output, where it is adaptive.
         strides: elements between windows; None is `pool_size`.
@@ -102,6 +103,9 @@ class Row:
             return (int(self.pool_size),) * len(self.spatial)
         if self.kind.startswith("fractional"):
             return tuple(math.floor(size / self.pool_size) for size in self.spatial)
+        if self.kind == "max_unpool":
+            last = int(self.pool_size) - self.step
+            return tuple(size * self.step + last for size in self.spatial)
         room = 0 if self.padding == "same" else int(self.pool_size) - 1
         return tuple((size - room - 1) // self.step + 1 for size in self.spatial)
 
@@ -127,16 +131,18 @@ class Row:
         """Least traffic with memory: what a copy of the same time could have moved.
 
         Forward reads x and writes y. Training also writes and reads one byte of tap per
-        output where one tap wins, reads dy and writes dx.
+        output where one tap wins, reads dy and writes dx. An unpool reads indices of
+        four bytes each time.
         """
         if self.kind in MODELS:
             return 0
         width = BYTES[self.dtype]
         x, y = math.prod(self.shape), math.prod(self.output_shape)
-        moved = width * (x + y)
+        indices = 4 * x if self.kind == "max_unpool" else 0
+        moved = width * (x + y) + indices
         if self.mode == "training":
-            taps = 0 if "avg" in self.kind or self.kind == "lp" else 2 * y
-            moved += width * (x + y) + taps
+            has_taps = "avg" not in self.kind and self.kind not in ("lp", "max_unpool")
+            moved += width * (x + y) + indices + 2 * y * has_taps
         return self.calls * moved
 
     @property

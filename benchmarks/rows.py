@@ -88,6 +88,11 @@ _LINES: tuple[tuple[Row, ...], ...] = (
     both("stochastic2", "stochastic", CNN, training_bars={"tf": 20.0}),
     both("stochastic3", "stochastic", CNN, 3, 2, training_bars={"tf": 20.0}),
     both("l2", "lp", CNN),
+    # The way back of the pools of SegNet, batch 8.
+    both("segnet1", "max_unpool", (8, 112, 112, 64)),
+    both("segnet3", "max_unpool", (8, 28, 28, 256)),
+    both("unpool-batch1", "max_unpool", (1, 112, 112, 64)),
+    first("segnet1", "max_unpool", (8, 112, 112, 64)),
     # Inside XLA, against XLA's own.
     both("max112-xla", "max", (32, 112, 112, 64), **XLA),
     both("resnet-xla", "max", (32, 112, 112, 64), 3, 2, "same", **XLA),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from row import Row
 
 import keras_pooling as kp
+from peers import prepared
 from peers.prepared import Unsupported
 
 
@@ -34,4 +36,7 @@ def pool(row: Row) -> Callable[[Any], Any]:
         options["training"] = row.mode == "training" or row.kind == "fractional_max"
     if row.kind == "lp":
         options["p"] = 2.0
+    if row.kind == "max_unpool":
+        (places,) = prepared.given(row, [prepared.indices(row).astype("int32")])
+        options["indices"] = keras.ops.convert_to_tensor(places)
     return lambda x: function(x, **options)

@@ -50,6 +50,23 @@ def gradients(row: Row) -> list[np.ndarray]:
     return [_random(generator, shape, row.dtype) for _ in range(row.calls)]
 
 
+def indices(row: Row) -> np.ndarray:
+    """Returns where each value of an unpool goes in its plane, channels last.
+
+    To some tap of its window, as those of a pool. One array for all of a call's inputs.
+    """
+    generator = np.random.default_rng(2)
+    places = np.zeros(row.shape, np.int64)
+    for axis, (count, size) in enumerate(
+        zip(row.spatial, row.output_spatial, strict=True), start=1
+    ):
+        first = np.arange(count) * row.step
+        first = first.reshape([-1 if a == axis else 1 for a in range(places.ndim)])
+        tap = generator.integers(0, int(row.pool_size), row.shape)
+        places = places * size + first + tap
+    return places
+
+
 def channels_first(x: np.ndarray) -> np.ndarray:
     """Returns a contiguous copy with the channels after the batch."""
     return np.ascontiguousarray(np.moveaxis(x, -1, 1))

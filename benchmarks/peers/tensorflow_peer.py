@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from row import MODELS, Row
 
@@ -119,7 +121,24 @@ def _channels_last(row: Row) -> Pool:
     }
     if row.kind in simple:
         return simple[row.kind]
+    if row.kind == "max_unpool":
+        return _scattered(row)
     return _drawn(row) if row.mode == "training" else _expected(row)
+
+
+def _scattered(row: Row) -> Pool:
+    """An unpool by indices in the whole output, as `max_pool_with_argmax` has them."""
+    shape = row.output_shape
+    places = prepared.indices(row)
+    images = np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
+    flat = (images * math.prod(row.output_spatial) + places) * shape[-1]
+    flat = tf.constant((flat + np.arange(shape[-1])).reshape(-1, 1))
+    total = [math.prod(shape)]
+
+    def unpool(x: Any) -> Any:
+        return tf.reshape(tf.scatter_nd(flat, tf.reshape(x, [-1]), total), shape)
+
+    return unpool
 
 
 def _drawn(row: Row) -> Pool:

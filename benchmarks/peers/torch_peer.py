@@ -33,7 +33,7 @@ def prepare(row: Row, variant: str) -> Prepared:
         pool = ours.pool(row)
     else:
         prepared.only(row, kinds=(*FRAMEWORK_POOLS, "fractional_max"))
-        pool = _pool(row)
+        pool = _unpool(row, variant) if row.kind == "max_unpool" else _pool(row)
     if variant == "torch-nhwc":
         prepared.channels_last_only(row)
     make = functools.partial(_tensor, row, variant)
@@ -90,6 +90,12 @@ def _pool(row: Row) -> Callable[[torch.Tensor], torch.Tensor]:
         function, size = getattr(F, f"adaptive_{kind}_pool{rank}d"), row.output_spatial
         return lambda x: function(x, size)
     return lambda x: function(x, k, s, **options)
+
+
+def _unpool(row: Row, variant: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    function = getattr(F, f"max_unpool{len(row.spatial)}d")
+    indices = _tensor(row, variant, prepared.indices(row))
+    return lambda x: function(x, indices, int(row.pool_size), row.step)
 
 
 def _padding(row: Row) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-// Lanes (an image's channels) share nothing: threads take them in blocks, and go over a
-// block's windows in order. Some thousand indices at a time are first held against the
-// plane, so that nothing is ever written outside of it.
+// Images share nothing, and where they are fewer than threads these take bands of their
+// positions: each goes over all windows of its image in order and leaves aside what
+// belongs to others. Some thousand indices at a time are first held against the plane,
+// so that nothing is ever read or written outside of it.
 #include "kernels/ops/unpool.h"
 
 #include <algorithm>
@@ -15,10 +16,12 @@
 namespace keras_pooling {
 namespace {
 
-// Taken together: their indices are read twice, and should stay in the nearest cache.
+// Taken together: they are read twice, and should stay in the nearest cache.
 constexpr int64_t kIndicesAtOnce = 2048;
-// Of marks, which should stay in the second.
-constexpr int64_t kMostMarks = int64_t{1} << 19;
+
+// What a gradient reads does not come in order, least of all backwards.
+constexpr int64_t kPrefetchAhead = 128;
+inline void Prefetch(const void* address) { __builtin_prefetch(address); }
 
 int64_t CountOf(const Shape& shape) {
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
@@ -48,137 +51,165 @@ Layout LayoutOf(const PoolSpec& spec, const Shape& windows, const Shape& positio
           CountOf(SpatialOf(spec, positions))};
 }
 
-// Cuts an image's lanes into blocks of whole cache lines: one for each thread where
-// there are fewer images than threads, and no more than `most` lanes if that can be.
-int64_t LanesOfBlock(const Layout& layout, int64_t bytes, int64_t most, int threads) {
-  const int64_t line = kAlignment / bytes;
-  const int64_t blocks = CeilDiv(threads, std::max<int64_t>(layout.images, 1));
-  const int64_t share = RoundUp(CeilDiv(layout.lanes, blocks), line);
-  return std::min(std::max(std::min(share, most / line * line), line), layout.lanes);
-}
-
-// Some lanes of one image.
+// An image, and the positions that a thread cares for.
 template <class Value, class Index>
-struct Block {
-  const Index* indices;  // of window 0
-  Value* windows;        // their values
-  Value* plane;          // position 0
-  int64_t lanes;
-  int64_t apart;  // from one window, or position, to the next
+struct Band {
+  const Index* indices;
+  Value* windows;
+  Value* plane;
+  int64_t begin;
+  int64_t end;
+
+  // Of unsigned numbers: what lies before the band is large.
+  bool Has(int64_t index) const {
+    return static_cast<uint64_t>(index - begin) < static_cast<uint64_t>(end - begin);
+  }
 };
 
-// The greatest of the indices of windows [begin, end); negative ones are greater than
-// any other.
-template <class Value, class Index>
-uint64_t GreatestIndex(const Block<Value, Index>& block, int64_t begin, int64_t end) {
+// The least and the greatest of some indices; negative ones are greater than any other.
+template <class Index>
+struct Extremes {
   using Unsigned = std::make_unsigned_t<Index>;
-  Unsigned most = 0;
-  const auto add = [&most](const Index* indices, int64_t count) {
+
+  Extremes(const Index* indices, int64_t count) {
     for (int64_t i = 0; i < count; ++i) {
-      most = std::max(most, static_cast<Unsigned>(indices[i]));
+      const auto index = static_cast<Unsigned>(indices[i]);
+      least = std::min(least, index);
+      most = std::max(most, index);
     }
-  };
-  if (block.lanes == block.apart) {
-    add(block.indices + begin * block.apart, (end - begin) * block.apart);
-    return most;
   }
-  for (int64_t w = begin; w < end; ++w) {
-    add(block.indices + w * block.apart, block.lanes);
-  }
-  return most;
-}
 
-template <class Value, class Index>
-void Clear(const Block<Value, Index>& block, int64_t begin, int64_t end) {
-  const auto bytes = [](int64_t count) {
-    return static_cast<size_t>(count) * sizeof(Value);
-  };
+  bool LieIn(int64_t plane) const { return most < static_cast<uint64_t>(plane); }
+  bool Miss(int64_t begin, int64_t end) const {
+    return most < static_cast<uint64_t>(begin) || least >= static_cast<uint64_t>(end);
+  }
+
+  Unsigned least = std::numeric_limits<Unsigned>::max();
+  Unsigned most = 0;
+};
+
+template <class Value>
+void Clear(Value* plane, const Layout& layout, int64_t begin, int64_t end) {
   if (begin == end) return;  // of no elements there may be no memory
-  Value* const first = block.plane + begin * block.apart;
-  if (block.lanes == block.apart) {
-    std::memset(first, 0, bytes((end - begin) * block.apart));
-    return;
-  }
-  for (int64_t i = 0; i < end - begin; ++i) {
-    std::memset(first + i * block.apart, 0, bytes(block.lanes));
-  }
+  std::memset(plane + begin * layout.lanes, 0,
+              static_cast<size_t>((end - begin) * layout.lanes) * sizeof(Value));
 }
 
-// The plane is cleared as far as the indices reach, no sooner: where these ascend, more
+// The band is cleared as far as the indices reach, no sooner: where these ascend, more
 // or less, what is cleared is still in the cache when values are written to it. False
-// if an index lies outside.
+// if an index lies outside the plane.
 template <class Value, class Index>
-bool Scatter(const Block<Value, Index>& block, const Layout& layout) {
-  const int64_t at_once = std::max<int64_t>(kIndicesAtOnce / block.lanes, 1);
-  int64_t cleared = 0;
+bool Scatter(const Band<Value, Index>& band, const Layout& layout) {
+  const int64_t lanes = layout.lanes;
+  const int64_t at_once = std::max<int64_t>(kIndicesAtOnce / lanes, 1);
+  Value* __restrict const plane = band.plane;
+  int64_t cleared = band.begin;
   for (int64_t begin = 0; begin < layout.windows; begin += at_once) {
-    const int64_t end = std::min(begin + at_once, layout.windows);
-    const uint64_t most = GreatestIndex(block, begin, end);
-    if (most >= static_cast<uint64_t>(layout.plane)) return false;
-    const int64_t reach = static_cast<int64_t>(most) + 1;
+    const int64_t count = std::min(at_once, layout.windows - begin) * lanes;
+    const Index* __restrict const indices = band.indices + begin * lanes;
+    const Value* __restrict const values = band.windows + begin * lanes;
+    const Extremes<Index> found(indices, count);
+    if (!found.LieIn(layout.plane)) return false;
+    if (found.Miss(band.begin, band.end)) continue;
+    const auto reach = std::min(static_cast<int64_t>(found.most) + 1, band.end);
     if (reach > cleared) {
-      Clear(block, cleared, reach);
+      Clear(plane, layout, cleared, reach);
       cleared = reach;
     }
-    for (int64_t w = begin; w < end; ++w) {
-      const Index* const indices = block.indices + w * block.apart;
-      const Value* const values = block.windows + w * block.apart;
-      for (int64_t c = 0; c < block.lanes; ++c) {
-        block.plane[int64_t{indices[c]} * block.apart + c] = values[c];
+    if (lanes == 1) {
+      for (int64_t i = 0; i < count; ++i) {
+        if (band.Has(indices[i])) plane[indices[i]] = values[i];
+      }
+      continue;
+    }
+    for (int64_t i = 0; i < count; i += lanes) {
+      for (int64_t c = 0; c < lanes; ++c) {
+        const auto index = int64_t{indices[i + c]};
+        if (band.Has(index)) plane[index * lanes + c] = values[i + c];
       }
     }
   }
-  Clear(block, cleared, layout.plane);
+  Clear(plane, layout, cleared, band.end);
   return true;
 }
 
-// From the last window to the first: who comes to an unmarked position is the one whose
-// value stayed there. False if an index lies outside.
-template <class Value, class Index>
-bool Gather(const Block<Value, Index>& block, const Layout& layout, uint8_t* marks,
-            uint8_t mark) {
-  const int64_t at_once = std::max<int64_t>(kIndicesAtOnce / block.lanes, 1);
-  for (int64_t end = layout.windows; end > 0; end -= at_once) {
-    const int64_t begin = std::max<int64_t>(end - at_once, 0);
-    if (GreatestIndex(block, begin, end) >= static_cast<uint64_t>(layout.plane)) {
-      return false;
-    }
-    for (int64_t w = end; w-- > begin;) {
-      const Index* const indices = block.indices + w * block.apart;
-      Value* const values = block.windows + w * block.apart;
-      for (int64_t c = 0; c < block.lanes; ++c) {
-        const auto index = int64_t{indices[c]};
-        uint8_t& marked = marks[index * block.lanes + c];
-        const Value value = block.plane[index * block.apart + c];
-        values[c] = marked == mark ? Value{0} : value;
-        marked = mark;
-      }
-    }
-  }
-  return true;
-}
+// A bit for each lane of each position of a band. Neighbouring lanes have bits of
+// different bytes, since a byte that was just written is slow to read.
+struct Marks {
+  static int64_t BytesOf(int64_t lanes) { return CeilDiv(lanes, 8); }
 
-// The marks of one block after the other: each has a mark of its own, so that they are
-// seldom cleared.
-class Marks {
- public:
-  explicit Marks(int64_t count) : count_(static_cast<size_t>(count)), scratch_(count) {
-    std::memset(data(), 0, count_);
-  }
-  uint8_t* data() const { return static_cast<uint8_t*>(scratch_.data()); }
-  uint8_t Next() {
-    if (++mark_ == 0) {
-      std::memset(data(), 0, count_);
-      mark_ = 1;
-    }
-    return mark_;
-  }
+  uint8_t* __restrict data;
+  int64_t bytes;  // of a position
 
- private:
-  size_t count_;
-  Scratch scratch_;
-  uint8_t mark_ = 0;
+  // Whether it was set before.
+  bool Set(int64_t position, int64_t byte, unsigned bit) const {
+    uint8_t& mark = data[position * bytes + byte];
+    const bool was_set = (mark & bit) != 0;
+    mark = static_cast<uint8_t>(mark | bit);
+    return was_set;
+  }
 };
+
+// Calls fn(i) for the numbers from `begin` to `end`, up or down, until it says false.
+template <bool kUp, class Fn>
+bool InOrder(int64_t begin, int64_t end, const Fn& fn) {
+  for (int64_t n = 0; n < end - begin; ++n) {
+    if (!fn(kUp ? begin + n : end - 1 - n)) return false;
+  }
+  return true;
+}
+
+enum class Outcome { kDone, kOutside, kSame };
+
+// Down: from the last window to the first, who comes to an unmarked position is the one
+// whose value stayed there. Up: the processor foresees better what is read next, but
+// two windows with the same index end it. All loops go one way, for the same reason.
+template <bool kUp, class Value, class Index>
+Outcome Gather(const Band<Value, Index>& band, const Layout& layout,
+               const Marks& marks) {
+  const int64_t lanes = layout.lanes;
+  const int64_t at_once = std::max<int64_t>(kIndicesAtOnce / lanes, 1);
+  const int64_t ahead = CeilDiv(kPrefetchAhead, lanes) * lanes * (kUp ? 1 : -1);
+  const Value* __restrict const plane = band.plane;
+  std::memset(marks.data, 0,
+              static_cast<size_t>((band.end - band.begin) * marks.bytes));
+  bool holds = true;
+  const auto chunk = [&](int64_t number) {
+    const int64_t begin = number * at_once;
+    const int64_t count = std::min(at_once, layout.windows - begin) * lanes;
+    const Index* __restrict const indices = band.indices + begin * lanes;
+    Value* __restrict const values = band.windows + begin * lanes;
+    const Extremes<Index> found(indices, count);
+    holds = found.LieIn(layout.plane);
+    if (!holds || found.Miss(band.begin, band.end)) return holds;
+    const auto take = [&](int64_t i, int64_t c, int64_t byte, unsigned bit) {
+      if (static_cast<uint64_t>(i + ahead) < static_cast<uint64_t>(count)) {
+        Prefetch(&plane[int64_t{indices[i + ahead]} * lanes + c]);
+      }
+      const auto index = int64_t{indices[i]};
+      if (!band.Has(index)) return true;
+      const Value value = plane[index * lanes + c];
+      const bool was_set = marks.Set(index - band.begin, byte, bit);
+      values[i] = was_set ? Value{0} : value;
+      return !kUp || !was_set;
+    };
+    if (lanes == 1) {
+      return InOrder<kUp>(0, count, [&](int64_t i) { return take(i, 0, 0, 1); });
+    }
+    return InOrder<kUp>(0, count / lanes, [&](int64_t w) {
+      return InOrder<kUp>(0, CeilDiv(lanes, marks.bytes), [&](int64_t part) {
+        const int64_t first = part * marks.bytes;
+        const int64_t end = std::min(first + marks.bytes, lanes);
+        return InOrder<kUp>(first, end, [&](int64_t c) {
+          return take(w * lanes + c, c, c - first, 1u << part);
+        });
+      });
+    });
+  };
+  const bool is_done = InOrder<kUp>(0, CeilDiv(layout.windows, at_once), chunk);
+  if (!holds) return Outcome::kOutside;
+  return is_done ? Outcome::kDone : Outcome::kSame;
+}
 
 // One call for values of one size, as the integers that have it, and indices of one
 // type. They are moved, whatever they are.
@@ -192,24 +223,18 @@ class Unpooling {
         windows_(static_cast<Value*>(windows.data)),
         plane_(static_cast<Value*>(plane.data)),
         is_gradient_(is_gradient),
-        lanes_(LanesOfBlock(layout, sizeof(Value), MostLanes(), threads)),
-        blocks_(CeilDiv(layout.lanes, lanes_)) {}
+        bands_(CeilDiv(threads, layout.images)) {}
 
   // False if an index lies outside the plane.
   bool Run(const Parallel& parallel) {
     const int64_t moved = layout_.windows * 2 + layout_.plane / 2;
-    parallel.For(layout_.images * blocks_,
-                 std::min<int64_t>(moved * lanes_, int64_t{1} << 30),
+    const int64_t cost = moved * layout_.lanes / bands_;
+    parallel.For(layout_.images * bands_, std::min<int64_t>(cost, int64_t{1} << 30),
                  {&Unpooling::RunSome, this});
     return holds_;
   }
 
  private:
-  int64_t MostLanes() const {
-    if (!is_gradient_) return layout_.lanes + kAlignment;
-    return kMostMarks / std::max<int64_t>(layout_.plane, 1);
-  }
-
   static void RunSome(const void* context, int64_t begin, int64_t end) {
     auto& call = *static_cast<Unpooling*>(const_cast<void*>(context));
     call.is_gradient_ ? call.GatherSome(begin, end) : call.ScatterSome(begin, end);
@@ -217,25 +242,31 @@ class Unpooling {
 
   void ScatterSome(int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end && holds_; ++i) {
-      if (!Scatter(BlockOf(i), layout_)) holds_ = false;
+      if (!Scatter(BandOf(i), layout_)) holds_ = false;
     }
   }
 
   void GatherSome(int64_t begin, int64_t end) {
     if (begin >= end) return;
-    Marks marks(layout_.plane * lanes_);
+    const int64_t bytes = Marks::BytesOf(layout_.lanes);
+    const Scratch scratch(CeilDiv(layout_.plane, bands_) * bytes);
+    const Marks marks = {static_cast<uint8_t*>(scratch.data()), bytes};
     for (int64_t i = begin; i < end && holds_; ++i) {
-      if (!Gather(BlockOf(i), layout_, marks.data(), marks.Next())) holds_ = false;
+      const Band<Value, Index> band = BandOf(i);
+      Outcome outcome = Gather<true>(band, layout_, marks);
+      if (outcome == Outcome::kSame) outcome = Gather<false>(band, layout_, marks);
+      if (outcome == Outcome::kOutside) holds_ = false;
     }
   }
 
-  Block<Value, Index> BlockOf(int64_t i) const {
-    const int64_t image = i / blocks_;
-    const int64_t lane = i % blocks_ * lanes_;
-    const int64_t at = image * layout_.windows * layout_.lanes + lane;
-    return {indices_ + at, windows_ + at,
-            plane_ + image * layout_.plane * layout_.lanes + lane,
-            std::min(lanes_, layout_.lanes - lane), layout_.lanes};
+  Band<Value, Index> BandOf(int64_t i) const {
+    const int64_t image = i / bands_;
+    const int64_t size = CeilDiv(layout_.plane, bands_);
+    const int64_t begin = std::min(i % bands_ * size, layout_.plane);
+    const int64_t windows = image * layout_.windows * layout_.lanes;
+    return {indices_ + windows, windows_ + windows,
+            plane_ + image * layout_.plane * layout_.lanes, begin,
+            std::min(begin + size, layout_.plane)};
   }
 
   const Layout layout_;
@@ -243,8 +274,7 @@ class Unpooling {
   Value* const windows_;  // only read in the forward direction
   Value* const plane_;    // only read in the other
   const bool is_gradient_;
-  const int64_t lanes_;  // of a block
-  const int64_t blocks_;
+  const int64_t bands_;  // of an image
   std::atomic<bool> holds_{true};
 };
 
