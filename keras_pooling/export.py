@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import mmap
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,11 +44,20 @@ _BACKENDS = {
 }
 
 
+class _Pooling(NamedTuple):
+    """What limits depend on, of a layer or a node."""
+
+    function: str
+    arguments: Callable[[str], Any]  # by name; None where there is no such
+    rank: int | None
+    is_open: bool  # whether the size of a pooled axis is
+
+
 class _Limit(NamedTuple):
-    """What some formats cannot say of a pooling."""
+    """What some formats cannot say."""
 
     exports: set[tuple[str, str]]  # backend and format
-    meets: Callable[[keras.Operation, bool], bool]  # and whether sizes are open
+    meets: Callable[[_Pooling], bool]
     reason: str
     remedy: str
 
@@ -55,18 +66,28 @@ _LIMITS = (
     _Limit(
         {(b, f) for f, known in _BACKENDS.items() for b in known}
         - {("tensorflow", "tf_saved_model")},
-        lambda pooling, is_open: _argument(pooling, "inference") == "random",
+        lambda pooling: pooling.arguments("inference") == "random",
         "draws at inference (inference='random'), and the file would hold one draw",
         "Use inference='central'.",
     ),
     _Limit(
         {("tensorflow", "litert"), ("torch", "torch")}
         | {("torch", "onnx"), ("torch", "openvino"), ("jax", "tf_saved_model")},
-        lambda pooling, is_open: (
-            is_open and _argument(pooling, "pooling_ratio") is not None
+        lambda pooling: (
+            pooling.is_open and pooling.arguments("pooling_ratio") is not None
         ),
         "has a pooling_ratio, and the size of its input is open",
         "Use output_size, or an input_signature with known sizes.",
+    ),
+    _Limit(
+        {("tensorflow", "litert")},
+        lambda pooling: (
+            pooling.rank == 3
+            and pooling.function in ("avg_pool", "stochastic_pool")
+            and pooling.arguments("pool_size") is not None
+        ),
+        "pools windows in three dimensions by operators that LiteRT alone has not",
+        "Use max, Lp, adaptive or global pooling.",
     ),
 )
 
@@ -86,11 +107,12 @@ def export(
     verbose: bool | None = None,
     **kwargs: Any,
 ) -> None:
-    """Writes a model for inference, in a file that needs no Keras and no package.
+    """Writes a model for inference, in a file that needs none of our ops.
 
-    As `keras.Model.export`, on the portable path: none of our ops is in the file, plain
-    max and average pools are the format's own operators, and random layers have their
-    inference form. Sizes that the model leaves open stay open.
+    As `keras.Model.export`, on the portable path: whoever reads the file needs neither
+    this package nor Keras. Plain max and average pools are the format's own operators,
+    and random layers have their inference form. Sizes that the model leaves open stay
+    open.
 
     | format | runtime | backends |
     |---|---|---|
@@ -135,7 +157,7 @@ def export(
         if input_signature is None:
             input_signature = _signature_of(model)
         _check_sayable(model, format, input_signature)
-    with _beside(path) as new, force_portable(), _same_modes(model):
+    with _beside(path) as new, force_portable(), _same_modes(model), _same_integers():
         if keras.config.backend() == "torch" and format != "litert":
             _export_from_torch(model, new, format, input_signature, kwargs)
         else:
@@ -194,7 +216,7 @@ def _signature_of(model: keras.Model) -> Any:
     """The inputs that a model was built with, as Keras has input signatures."""
     if isinstance(model, keras.Sequential) and model.built:
         return keras.tree.map_structure(_spec, model.inputs)
-    if isinstance(model, keras.models.Functional):
+    if hasattr(model, "operations"):
         return [keras.tree.map_structure(_spec, model.input)]
     built = model.get_build_config() or {}
     shapes = built.get("shapes_dict") or {"": built.get("input_shape")}
@@ -227,33 +249,39 @@ def _check_sayable(model: keras.Model, format: str, signature: Any) -> None:
             f"Received shapes={shapes}. Give an input_signature with known sizes."
         )
     some_open = any(None in shape[1:] for shape in shapes)
-    for pooling in operations(model):
-        if not isinstance(pooling, BasePooling | StatelessPooling):
+    for operation in operations(model):
+        if not isinstance(operation, BasePooling | StatelessPooling):
             continue
-        is_open = some_open and _is_open(pooling)
+        pooling = _facts(operation, some_open)
         for limit in _LIMITS:
-            if (backend, format) in limit.exports and limit.meets(pooling, is_open):
+            if (backend, format) in limit.exports and limit.meets(pooling):
                 raise arguments.ArgumentError(
-                    f"layer {pooling.name!r} ({type(pooling).__name__}) "
+                    f"layer {operation.name!r} ({type(operation).__name__}) "
                     f"{limit.reason}: format {format!r}, written from {backend}, "
                     f"cannot say that. {limit.remedy}"
                 )
 
 
-def _is_open(pooling: keras.Operation) -> bool:
-    """Whether a pooled axis is open in the graph, or there is no graph that tells."""
-    rank_first = _argument(pooling, "data_format") == "channels_first"
+def _facts(operation: BasePooling | StatelessPooling, some_open: bool) -> _Pooling:
+    if isinstance(operation, StatelessPooling):
+        argument: Callable[[str], Any] = operation.arguments.get
+    else:
+        argument = functools.partial(_attribute, operation)
     shapes = [
-        tensor.shape for node in pooling._inbound_nodes for tensor in node.input_tensors
+        tensor.shape
+        for node in operation._inbound_nodes
+        for tensor in node.input_tensors
     ]
-    axes = [shape[2:] if rank_first else shape[1:-1] for shape in shapes]
-    return not axes or any(None in sizes for sizes in axes)
+    first = argument("data_format") == "channels_first"
+    sizes = [shape[2:] if first else shape[1:-1] for shape in shapes]
+    # Where no graph tells, an axis may be open if one of the model's is.
+    is_open = some_open and (not sizes or any(None in s for s in sizes))
+    rank = len(sizes[0]) if sizes else getattr(type(operation), "rank", None)
+    return _Pooling(operation.function, argument, rank, is_open)
 
 
-def _argument(pooling: keras.Operation, name: str) -> Any:
-    if isinstance(pooling, StatelessPooling):
-        return pooling.arguments.get(name)
-    return getattr(pooling, name, None)
+def _attribute(layer: BasePooling, name: str) -> Any:
+    return getattr(layer, name, None)
 
 
 # For open sizes while PyTorch traces: it computes nothing, and large windows fit.
@@ -327,6 +355,26 @@ def _same_modes(model: keras.Model) -> Iterator[None]:
     finally:
         for module, mode in zip(modules, modes, strict=True):
             module.training = mode
+
+
+@contextlib.contextmanager
+def _same_integers() -> Iterator[None]:
+    """Lets litert-torch, which builds on JAX, find its setting at every call.
+
+    It turns on integers of 64 bits when it is imported, Keras turns them off after an
+    export, and a second one would mix the two.
+    """
+    if keras.config.backend() != "torch" or "litert_torch" not in sys.modules:
+        yield
+        return
+    import jax
+
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
 
 
 def _check_foreign(path: Path, model: keras.Model) -> None:

@@ -1,0 +1,74 @@
+"""Models to export: each family of layers, with sizes that are known or open."""
+
+import data
+import keras
+import numpy as np
+
+import keras_pooling as kp
+
+SIZES = {1: (13,), 2: (13, 11), 3: (7, 6, 5)}
+
+
+def _sliding(layer, **options):
+    return lambda: layer(3, 2, "same", **options)
+
+
+FAMILIES = {
+    "MaxPool": _sliding(kp.MaxPool),
+    "AvgPool": _sliding(kp.AvgPool),
+    "LpPool": _sliding(kp.LpPool),
+    "StochasticPool": _sliding(kp.StochasticPool),
+    "FractionalMaxPool, ratio": lambda: kp.FractionalMaxPool(1.6),
+    "FractionalMaxPool, size": lambda: kp.FractionalMaxPool(output_size=4),
+    "FractionalAvgPool, ratio": lambda: kp.FractionalAvgPool(1.6),
+    "FractionalAvgPool, size": lambda: kp.FractionalAvgPool(output_size=4),
+    "AdaptiveMaxPool": lambda: kp.AdaptiveMaxPool(3),
+    "AdaptiveAvgPool": lambda: kp.AdaptiveAvgPool(3),
+    "GlobalMaxPool": lambda: kp.GlobalMaxPool(),
+    "GlobalAvgPool": lambda: kp.GlobalAvgPool(),
+    "GlobalLpPool": lambda: kp.GlobalLpPool(),
+}
+# Arguments that take another way on the portable path, in two dimensions.
+ARGUMENTS = {
+    "valid max": lambda: kp.MaxPool2D(2),
+    "valid average": lambda: kp.AvgPool2D(2),
+    "dilated max": lambda: kp.MaxPool2D(2, 1, "same", dilation_rate=2),
+    "average over pads": lambda: kp.AvgPool2D(3, 2, 1, count_include_pad=True),
+    "max with ceil_mode": lambda: kp.MaxPool2D(3, 2, ceil_mode=True),
+    "Lp with ceil_mode": lambda: kp.LpPool2D(3, 2, ceil_mode=True),
+    "wide Lp": lambda: kp.LpPool2D((70, 1), 1, "same"),
+    "regions per sample": lambda: kp.FractionalMaxPool2D(
+        output_size=4, regions_per="sample"
+    ),
+    "random regions": lambda: kp.FractionalAvgPool2D(
+        output_size=4, pseudo_random=False
+    ),
+    "adaptive, one axis kept": lambda: kp.AdaptiveMaxPool2D((4, None)),
+}
+
+
+def model(makers, rank, is_open):
+    """Each layer of the same input; the outputs of a sample side by side."""
+    shape = (None,) * rank if is_open else SIZES[rank]
+    x = keras.Input((*shape, 3))
+    parts = [keras.layers.Reshape((-1,))(make()(x)) for make in makers]
+    y = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    return keras.Model(x, y)
+
+
+def inputs(rank, is_open):
+    """Two batches of other sizes than any model was traced with."""
+    shapes = [(2, *SIZES[rank], 3), (5, *SIZES[rank], 3)]
+    if is_open:
+        shapes[1] = (5, *(size + 2 for size in SIZES[rank]), 3)
+    return [_example(shape) for shape in shapes]
+
+
+def _example(shape):
+    return data.distinct(shape, "float32", data.generator("export", shape)) / 64
+
+
+def assert_same(y, expected, x):
+    """Allows another order of adding: of as many terms as x has in a sample."""
+    rounding = x[0].size * np.finfo(np.float32).eps * np.abs(x).max()
+    np.testing.assert_allclose(y, expected, rtol=0, atol=rounding)
