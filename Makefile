@@ -66,7 +66,8 @@ PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
 	@touch $@
 
 .venv/test.stamp: .venv/run.stamp
-	@echo '==> Installing pytest, and JAX and PyTorch to test every layer on these Keras backends too, into .venv.'
+	@echo '==> Installing pytest, JAX and PyTorch to test every layer on these Keras backends too, and the runtimes of'
+	@echo '    exported models (ONNX Runtime, OpenVINO, LiteRT), into .venv.'
 	@echo '    On PyPI PyTorch for Linux brings CUDA, some GB; PIP_EXTRA_INDEX_URL may name an index that has it for CPUs.'
 	@$(BIN)/python -c "$$LIST_REQUIREMENTS" test > .venv/test.txt
 	@$(PIP_INSTALL) -r .venv/test.txt
