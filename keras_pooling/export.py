@@ -161,6 +161,10 @@ def export(
         if keras.config.backend() == "torch" and format != "litert":
             _export_from_torch(model, new, format, input_signature, kwargs)
         else:
+            if keras.config.backend() == "jax":
+                # Gradients of open sizes cannot be traced, nor are they asked for.
+                given = kwargs.get("jax2tf_kwargs") or {}
+                kwargs["jax2tf_kwargs"] = {"with_gradient": False, **given}
             model.export(
                 str(new),
                 format=format,

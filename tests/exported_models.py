@@ -1,4 +1,11 @@
-"""Models to export: each family of layers, with sizes that are known or open."""
+"""Models to export: each family of layers, with sizes that are known or open.
+
+As a script: `python exported_models.py known|open PATH FORMAT` exports one of every
+family in two dimensions that the format can say, on the backend in use, and writes
+`PATH.expected.npz`.
+"""
+
+import sys
 
 import data
 import keras
@@ -47,6 +54,36 @@ ARGUMENTS = {
 }
 
 
+# What is refused: family, rank (None: any) and whether only with open sizes.
+_RATIO = {(f"Fractional{kind}Pool, ratio", None, True) for kind in ("Max", "Avg")}
+REFUSED = {
+    ("tensorflow", "litert"): {
+        ("AvgPool", 3, False),
+        ("StochasticPool", 3, False),
+        *_RATIO,
+    },
+    ("torch", "torch"): _RATIO,
+    ("torch", "onnx"): _RATIO,
+    ("torch", "openvino"): _RATIO,
+    ("jax", "tf_saved_model"): _RATIO,
+}
+
+
+def is_refused(name, format, rank, is_open):
+    return any(
+        name == family and of_rank in (None, rank) and (is_open or not only_open)
+        for family, of_rank, only_open in REFUSED.get(
+            (keras.config.backend(), format), ()
+        )
+    )
+
+
+def every_family(format, rank, is_open):
+    """A model of all families that the format can say."""
+    said = [n for n in FAMILIES if not is_refused(n, format, rank, is_open)]
+    return model([FAMILIES[name] for name in said], rank, is_open)
+
+
 def model(makers, rank, is_open):
     """Each layer of the same input; the outputs of a sample side by side."""
     shape = (None,) * rank if is_open else SIZES[rank]
@@ -72,3 +109,15 @@ def assert_same(y, expected, x):
     """Allows another order of adding: of as many terms as x has in a sample."""
     rounding = x[0].size * np.finfo(np.float32).eps * np.abs(x).max()
     np.testing.assert_allclose(y, expected, rtol=0, atol=rounding)
+
+
+def main():
+    sizes, path, format = sys.argv[1:]
+    exported, xs = every_family(format, 2, sizes == "open"), inputs(2, sizes == "open")
+    expected = {f"y{i}": exported.predict(x, verbose=0) for i, x in enumerate(xs)}
+    np.savez(f"{path}.expected.npz", **expected)
+    kp.export(exported, path, format, verbose=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -154,7 +154,7 @@ core.KerasPoolingReductions.restype = ctypes.c_char_p
 print(core.KerasPoolingReductions().decode())
 """)
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert ["max", "selects", "1", "0", "0", "0", "1"] in lines, done.stderr
+    assert ["max", "selects", "1", "0", "0", "0", "0", "1"] in lines, done.stderr
     assert {line[1] for line in lines} == {"selects", "blends"}
     assert np.all([flag in "01" for line in lines for flag in line[2:]])
 

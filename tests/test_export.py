@@ -14,27 +14,12 @@ import pytest
 import runtimes
 import tensorflow as tf
 from exported_models import ARGUMENTS, FAMILIES
+from processes import run_python
 
 import keras_pooling as kp
 
 FORMATS = ("tf_saved_model", "onnx", "openvino", "litert")
-# What is refused: family, rank (None: any) and whether only with open sizes.
-REFUSED = {
-    "litert": {
-        ("AvgPool", 3, False),
-        ("StochasticPool", 3, False),
-        ("FractionalMaxPool, ratio", None, True),
-        ("FractionalAvgPool, ratio", None, True),
-    },
-}
 module = importlib.import_module("keras_pooling.export")
-
-
-def refused(name, format, rank, is_open):
-    return any(
-        name == family and of_rank in (None, rank) and (is_open or not only_open)
-        for family, of_rank, only_open in REFUSED.get(format, ())
-    )
 
 
 def check_predictions(model, folder, format, inputs):
@@ -51,8 +36,7 @@ def check_predictions(model, folder, format, inputs):
     ("rank", "is_open"), [(1, True), (2, False), (2, True), (3, True)]
 )
 def test_every_family_predicts_the_same_in_the_runtime(tmp_path, format, rank, is_open):
-    said = [n for n in FAMILIES if not refused(n, format, rank, is_open)]
-    model = exported_models.model([FAMILIES[n] for n in said], rank, is_open)
+    model = exported_models.every_family(format, rank, is_open)
     inputs = exported_models.inputs(rank, is_open)
     check_predictions(model, tmp_path, format, inputs)
 
@@ -63,6 +47,29 @@ def test_every_argument_predicts_the_same_in_the_runtime(tmp_path, format):
     check_predictions(model, tmp_path, format, exported_models.inputs(2, True))
 
 
+@pytest.mark.parametrize(
+    ("backend", "format", "sizes"),
+    [
+        ("jax", "tf_saved_model", "known"),
+        ("jax", "tf_saved_model", "open"),
+        ("torch", "torch", "known"),
+        ("torch", "torch", "open"),
+        ("torch", "onnx", "known"),
+        ("torch", "onnx", "open"),
+        ("torch", "openvino", "open"),
+    ],
+)
+def test_every_family_is_exported_on_other_backends(tmp_path, backend, format, sizes):
+    path = tmp_path / f"model{runtimes.SUFFIXES[format]}"
+    arguments = (exported_models.__file__, sizes, str(path), format)
+    run_python(*arguments, timeout=900, KERAS_BACKEND=backend)
+    inputs = exported_models.inputs(2, sizes == "open")
+    made = runtimes.predictions(format, path, inputs)
+    with np.load(f"{path}.expected.npz") as expected:
+        for i, (x, y) in enumerate(zip(inputs, made, strict=True)):
+            exported_models.assert_same(y, expected[f"y{i}"], x)
+
+
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("is_open", [False, True])
@@ -70,7 +77,7 @@ def test_what_a_format_cannot_say_is_refused_and_named(tmp_path, format, rank, i
     for name, make in FAMILIES.items():
         model = exported_models.model([make], rank, is_open)
         given = module._signature_of(model)
-        if not refused(name, format, rank, is_open):
+        if not exported_models.is_refused(name, format, rank, is_open):
             module._check_sayable(model, format, given)
             continue
         path = tmp_path / f"model{runtimes.SUFFIXES[format]}"
@@ -92,8 +99,11 @@ PLAIN = {
     "max, same": (lambda: kp.MaxPool2D(3, 2, "same"), "MaxPool"),
     "average": (lambda: kp.AvgPool2D(2), "AvgPool|AveragePool"),
     "average, same": (lambda: kp.AvgPool2D(3, 2, "same"), "AvgPool|AveragePool"),
-    "global max": (lambda: kp.GlobalMaxPool2D(), "Max|ReduceMax"),
-    "global average": (lambda: kp.GlobalAvgPool2D(), "Mean|ReduceMean"),
+    "global max": (lambda: kp.GlobalMaxPool2D(), "Max|ReduceMax|GlobalMaxPool"),
+    "global average": (
+        lambda: kp.GlobalAvgPool2D(),
+        "Mean|ReduceMean",
+    ),
 }
 LITERT_NAMES = {"AvgPool": "AVERAGE_POOL_2D", "MaxPool": "MAX_POOL_2D"}
 LITERT_NAMES |= {"Max": "REDUCE_MAX", "Mean": "MEAN"}

@@ -245,6 +245,8 @@ def static_shape(x: Any) -> tuple[int | None, ...]:
     shape = x.shape
     try:
         # A TensorShape makes an object of every size that it yields.
+        if keras.config.backend() == "jax":  # it exports with symbols in their place
+            return tuple(size if isinstance(size, int) else None for size in shape)
         return tuple(shape.as_list() if hasattr(shape, "as_list") else shape)
     except ValueError:  # TensorFlow's word for a tensor of unknown rank
         raise ArgumentError(

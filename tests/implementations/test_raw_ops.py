@@ -288,6 +288,7 @@ def test_a_parameter_learns(run, count):
     p = np.linspace(2.0, 4.0, count)
 
     def value(p):
+        p = tf.constant(p, tf.float64) if isinstance(p, np.ndarray) else p
         return blend(x=x, parameter=[p], reduction="gem", strides=[1, 1])
 
     def value_and_gradient():

@@ -66,10 +66,24 @@ def max_pool(
         axes = spatial_axes(windows, data_format)
         wide = widened(x)  # the values fit either; the gradient sums in the wider
         carried = (wide, flat_positions(x, axes)) if return_indices else (wide,)
+        shape, is_flat = ops.shape(x), False
         for i, axis in reversed(list(enumerate(axes))):
-            spans = spans_of(windows, i, ops.shape(x)[axis])
-            reduce = _fold_max if spans.narrow else _reduce_max
-            carried = reduce(carried, axis, spans)
+            spans = spans_of(windows, i, shape[axis])
+            if spans.narrow or spans.per_sample:
+                reduce = _fold_max if spans.narrow else _reduce_max
+                carried = _shaped(carried, shape) if is_flat else carried
+                carried, is_flat = reduce(carried, axis, spans), False
+            else:
+                # One axis before and one after: LiteRT aborts where a mask repeats
+                # along more. One reshaping a time: tf2onnx makes mistakes of two.
+                flat = (
+                    math.prod(shape[:axis]),
+                    shape[axis],
+                    math.prod(shape[axis + 1 :]),
+                )
+                carried, is_flat = _reduce_max(_shaped(carried, flat), 1, spans), True
+            shape = (*shape[:axis], spans.windows, *shape[axis + 1 :])
+        carried = _shaped(carried, shape) if is_flat else carried
         y = ops.cast(carried[0], x.dtype)
         return (y, carried[1]) if return_indices else y
 
@@ -297,20 +311,12 @@ def _fold_max(carried: tuple, axis: int, spans: Spans) -> tuple:
     return best
 
 
+def _shaped(carried: tuple, shape: tuple) -> tuple:
+    return tuple(ops.reshape(tensor, shape) for tensor in carried)
+
+
 def _reduce_max(carried: tuple, axis: int, spans: Spans) -> tuple:
     """As `_fold_max`, by a reduction over gathered taps."""
-    shape = ops.shape(carried[0])
-    if not spans.per_sample:
-        # One axis before and one after: LiteRT aborts where a mask repeats along more.
-        flat = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
-        carried = tuple(ops.reshape(tensor, flat) for tensor in carried)
-        results = _reduce_flat_max(carried, 1, spans)
-        shape = (*shape[:axis], spans.windows, *shape[axis + 1 :])
-        return tuple(ops.reshape(result, shape) for result in results)
-    return _reduce_flat_max(carried, axis, spans)
-
-
-def _reduce_flat_max(carried: tuple, axis: int, spans: Spans) -> tuple:
     x, inside = gather(carried[0], axis, spans)
     is_nan, greatest = _greatest(x, inside, axis + 1)
     some_nan = ops.any(is_nan, axis=axis + 1, keepdims=True)
