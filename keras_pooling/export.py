@@ -25,6 +25,8 @@ from keras_pooling import arguments
 from keras_pooling._library import force_portable
 from keras_pooling.convert import operations
 from keras_pooling.layers.base import BasePooling
+from keras_pooling.layers.fractional_pooling import BaseFractionalPooling
+from keras_pooling.ops import seeds
 from keras_pooling.ops.public import StatelessPooling
 
 # The formats, how their files' names end, and the backends that export them.
@@ -78,6 +80,12 @@ _LIMITS = (
         ),
         "has a pooling_ratio, and the size of its input is open",
         "Use output_size, or an input_signature with known sizes.",
+    ),
+    _Limit(
+        {("tensorflow", "onnx"), ("tensorflow", "openvino")},
+        lambda pooling: pooling.is_open and pooling.arguments("inference") == "fixed",
+        "has fixed regions, and the size of its input is open",
+        "Use inference='central', or an input_signature with known sizes.",
     ),
     _Limit(
         {("tensorflow", "litert")},
@@ -157,7 +165,13 @@ def export(
         if input_signature is None:
             input_signature = _signature_of(model)
         _check_sayable(model, format, input_signature)
-    with _beside(path) as new, force_portable(), _same_modes(model), _same_integers():
+    with (
+        _beside(path) as new,
+        force_portable(),
+        _constant_words(model),
+        _same_modes(model),
+        _same_integers(),
+    ):
         if keras.config.backend() == "torch" and format != "litert":
             _export_from_torch(model, new, format, input_signature, kwargs)
         else:
@@ -347,6 +361,19 @@ def _export_from_torch(
     with tempfile.TemporaryDirectory() as folder:
         written.save(f"{folder}/model.onnx")
         openvino.serialize(openvino.convert_model(f"{folder}/model.onnx"), str(path))
+
+
+@contextlib.contextmanager
+def _constant_words(model: keras.Model) -> Iterator[None]:
+    """Makes the words that fix regions constants of the graph."""
+    layers = [y for y in operations(model) if isinstance(y, BaseFractionalPooling)]
+    try:
+        for layer in layers:
+            layer.constant_word = int(seeds.first_word(layer.seed_generator))
+        yield
+    finally:
+        for layer in layers:
+            layer.constant_word = None
 
 
 @contextlib.contextmanager

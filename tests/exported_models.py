@@ -29,6 +29,9 @@ FAMILIES = {
     "FractionalMaxPool, size": lambda: kp.FractionalMaxPool(output_size=4),
     "FractionalAvgPool, ratio": lambda: kp.FractionalAvgPool(1.6),
     "FractionalAvgPool, size": lambda: kp.FractionalAvgPool(output_size=4),
+    "FractionalMaxPool, central": lambda: kp.FractionalMaxPool(
+        output_size=4, inference="central"
+    ),
     "AdaptiveMaxPool": lambda: kp.AdaptiveMaxPool(3),
     "AdaptiveAvgPool": lambda: kp.AdaptiveAvgPool(3),
     "GlobalMaxPool": lambda: kp.GlobalMaxPool(),
@@ -45,10 +48,10 @@ ARGUMENTS = {
     "Lp with ceil_mode": lambda: kp.LpPool2D(3, 2, ceil_mode=True),
     "wide Lp": lambda: kp.LpPool2D((70, 1), 1, "same"),
     "regions per sample": lambda: kp.FractionalMaxPool2D(
-        output_size=4, regions_per="sample"
+        output_size=4, regions_per="sample", inference="central"
     ),
     "random regions": lambda: kp.FractionalAvgPool2D(
-        output_size=4, pseudo_random=False
+        output_size=4, pseudo_random=False, inference="central"
     ),
     "adaptive, one axis kept": lambda: kp.AdaptiveMaxPool2D((4, None)),
 }
@@ -56,7 +59,14 @@ ARGUMENTS = {
 
 # What is refused: family, rank (None: any) and whether only with open sizes.
 _RATIO = {(f"Fractional{kind}Pool, ratio", None, True) for kind in ("Max", "Avg")}
+_FIXED = {
+    (f"Fractional{kind}Pool, {how}", None, True)
+    for kind in ("Max", "Avg")
+    for how in ("ratio", "size")
+}
 REFUSED = {
+    ("tensorflow", "onnx"): _FIXED,
+    ("tensorflow", "openvino"): _FIXED,
     ("tensorflow", "litert"): {
         ("AvgPool", 3, False),
         ("StochasticPool", 3, False),

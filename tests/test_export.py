@@ -385,9 +385,14 @@ def test_a_function_that_kept_the_compiled_ops_is_an_error(tmp_path):
 
     model = Traced()
     model(np.ones((1, 8, 8, 3), "float32"))
-    with pytest.raises(ValueError, match="traced before"):
+    try:  # TensorFlow may trace it anew
         kp.export(model, tmp_path / "model", verbose=False)
-    assert not os.listdir(tmp_path)
+    except ValueError as error:
+        assert "traced before" in str(error)
+        assert not os.listdir(tmp_path)
+    else:
+        content = (tmp_path / "model" / "saved_model.pb").read_bytes()
+        assert b"KerasPooling>" not in content
 
 
 @pytest.mark.parametrize("format", FORMATS[1:])
@@ -401,6 +406,7 @@ def test_keras_export_of_compiled_ops_is_an_error_where_no_runtime_has_them(
     path = tmp_path / f"model{runtimes.SUFFIXES[format]}"
     with pytest.raises(Exception):  # noqa: B017 - each converter has its own
         model.export(str(path), format=format, verbose=False)
+        runtimes.predictions(format, path, small_inputs())  # what is written in silence
 
 
 def test_says_where_the_model_was_saved(tmp_path, capsys):

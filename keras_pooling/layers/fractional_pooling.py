@@ -58,10 +58,16 @@ class BaseFractionalPooling(BaseRandomPooling):
         """Whether such a call draws."""
         return super().draws(training) or self.inference == "random"
 
+    # That word as a number, in a graph that is to hold it as a constant.
+    constant_word: int | None = None
+
     def seed_without_draw(self) -> Any:
         """The word that fixes regions; None where they are central."""
-        fixed = self.inference == "fixed"
-        return seeds.first_word(self.seed_generator) if fixed else None
+        if self.inference != "fixed":
+            return None
+        if self.constant_word is not None:
+            return self.constant_word
+        return seeds.first_word(self.seed_generator)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> BaseFractionalPooling:
