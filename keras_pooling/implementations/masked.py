@@ -41,18 +41,12 @@ class Steps:
         x = self.x if x is None else x
         return ops.where(self.valid, x, ops.cast(value, x.dtype))
 
-    def taps(self) -> Any:
-        """How many steps each window has inside the input, as floats."""
-        return self.pooled("avg_pool", self.ones(), divisor_override=1)
-
-    def padded_taps(self) -> Any:
-        """How many steps each window has inside the padded input, as floats."""
-        share = self.pooled("avg_pool", self.ones(), count_include_pad=True)
-        return ops.round(self.taps() / share)
-
-    def ones(self) -> Any:
-        """Every step as 1."""
-        return ops.ones_like(self.valid, dtype="float32")
+    def padding(self) -> Any:
+        """How many taps each window has in the padding, as floats."""
+        ones = ops.ones_like(self.valid, dtype="float32")
+        inside = self.pooled("avg_pool", ones, divisor_override=1)
+        share = self.pooled("avg_pool", ones, count_include_pad=True)
+        return ops.round(inside / share) - inside
 
     def floats(self) -> Steps:
         """These steps, integers as floats."""
@@ -181,7 +175,7 @@ def _avg_pool(
     if not divisor_override:
         count = steps.count
         if count_include_pad:
-            count = count + steps.padded_taps() - steps.taps()
+            count = count + steps.padding()
         y = y / ops.cast(ops.maximum(count, 1), y.dtype)
     return ops.cast(y, steps.floats().x.dtype)
 
@@ -189,11 +183,12 @@ def _avg_pool(
 def _lp_pool(steps: Steps, p: float, normalize: bool) -> Any:
     if not normalize:
         return steps.pooled("lp_pool", steps.filled(0), p=p, normalize=False)
-    # The mean over all taps is never above the result, so that it cannot overflow.
+    # The mean over all taps is never above the result, so that it cannot overflow. That
+    # of the mask is what it is too small by.
     wide = steps.wide()
-    y = wide.pooled("lp_pool", wide.filled(0), p=p, normalize=True)
-    taps_per_step = ops.cast(steps.taps() / ops.maximum(steps.count, 1), y.dtype)
-    return ops.cast(y * taps_per_step ** (1 / p), steps.floats().x.dtype)
+    pool = functools.partial(wide.pooled, "lp_pool", p=p, normalize=True)
+    y, share = pool(wide.filled(0)), pool(ops.cast(steps.valid, wide.x.dtype))
+    return ops.cast(y / ops.where(share > 0, share, 1), steps.floats().x.dtype)
 
 
 def _stochastic_pool(steps: Steps, seed: Any) -> Any:
@@ -274,7 +269,7 @@ def _opposite(x: Any, dtype: str) -> Any:
     if _is_float(x):
         return -x
     limits = np.iinfo(dtype)
-    return np.array(int(limits.max) + int(limits.min), dtype) - x
+    return ops.subtract(np.array(int(limits.max) + int(limits.min), dtype), x)
 
 
 def _if(condition: Any, function: Callable, otherwise: Any) -> Any:

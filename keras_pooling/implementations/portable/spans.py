@@ -249,9 +249,8 @@ def taps_of_equal_windows(x: Any, axis: int, spans: Spans) -> Any:
 def _take(x: Any, position: Any, axis: int) -> Any:
     backend = keras.config.backend()
     if backend == "jax":
-        import jax.numpy as jnp
-
-        return jnp.take(x, position, axis, mode="clip")  # all of them lie inside
+        # Unlike jnp.take, this does not look whether a position lies inside.
+        return x.at[(slice(None),) * axis + (position,)].get(mode="clip")
     if backend != "torch":
         return ops.take(x, position, axis)
     import torch
