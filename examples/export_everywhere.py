@@ -249,7 +249,7 @@ def main() -> None:
     for format in arguments.formats:
         table.add_row(*line_of(format, model, x, arguments.rounds))
         print(f"  {format}: done", flush=True)
-    Console(width=110).print(table)
+    Console(width=150).print(table)
 
 
 if __name__ == "__main__":

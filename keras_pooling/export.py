@@ -82,7 +82,7 @@ _LIMITS = (
         "Use output_size, or an input_signature with known sizes.",
     ),
     _Limit(
-        {("tensorflow", "onnx"), ("tensorflow", "openvino")},
+        {(b, f) for f in ("onnx", "openvino") for b in _BACKENDS[f]},
         lambda pooling: pooling.is_open and pooling.arguments("inference") == "fixed",
         "has fixed regions, and the size of its input is open",
         "Use inference='central', or an input_signature with known sizes.",

@@ -73,8 +73,8 @@ REFUSED = {
         *_RATIO,
     },
     ("torch", "torch"): _RATIO,
-    ("torch", "onnx"): _RATIO,
-    ("torch", "openvino"): _RATIO,
+    ("torch", "onnx"): _RATIO | _FIXED,
+    ("torch", "openvino"): _RATIO | _FIXED,
     ("jax", "tf_saved_model"): _RATIO,
 }
 

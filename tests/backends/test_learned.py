@@ -76,7 +76,10 @@ def test_values_and_both_gradients(pool, data_format, parameter):
 
     y, dx = value_and_gradient(of_x, x, dy)
     again, through = value_and_gradient(of_parameter, parameter, dy)
-    np.testing.assert_array_equal(again, y)
+    # Composed, two programs may round otherwise: powers, a sum, a root.
+    roundings = 0 if kp.build_info()["compiled"] else 16
+    eps = float(np.finfo("float32").eps)
+    np.testing.assert_allclose(again, y, rtol=roundings * eps, atol=0)
     assert through.shape == parameter.shape and through.dtype == parameter.dtype
     by_parameter = exact.by_parameter(dy, parameter, data_format)
     steps = reference_learned.steps(windows, parameter)

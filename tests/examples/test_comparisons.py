@@ -14,6 +14,7 @@ ROWS = {
         "fractional, central",
         "max, 1 pass",
     ],
+    "max_unpooling_segnet": ["unpooling", "repeating"],
     "stochastic_pooling": ["max", "average", "stochastic"],
 }
 

@@ -84,7 +84,17 @@ def serves(kind: str, x: Any, windows: Windows, data_format: str) -> str | None:
     if "float" not in dtype or 0 in x.shape or isinstance(windows, Regions):
         return None
     sizes, backend = known_sizes(windows, x, data_format), keras.config.backend()
-    return _name(kind, windows, sizes, dtype, backend, _library.inside_xla())
+    name = _name(kind, windows, sizes, dtype, backend, _library.inside_xla())
+    # ONNX has no adaptive max, and PyTorch's exporter does not take it apart.
+    return None if name == "adaptive" and kind == "max" and _is_exporting() else name
+
+
+def _is_exporting() -> bool:
+    if keras.config.backend() != "torch":
+        return False
+    import torch
+
+    return torch.compiler.is_exporting()
 
 
 @functools.lru_cache(maxsize=1024)
