@@ -149,9 +149,9 @@ def test_every_operator_keeps_the_rules_of_operators(call, shape, in_memory):
         samples[ops.selecting_pool_values] = values_of
     else:
         samples = {
-            ops.blending_pool: (x_given, None, call, sizes),
-            ops.blending_pool_values: (x.detach(), None, call, sizes),
-            ops.blending_pool_grad: (dy_given, None, None, None, call, of_x, first),
+            ops.blending_pool: (x_given, None, None, call, sizes),
+            ops.blending_pool_values: (x.detach(), None, None, call, sizes),
+            ops.blending_pool_grad: (dy_given, *[None] * 4, call, of_x, first),
         }
     for operator, sample in samples.items():
         torch.library.opcheck(operator, sample)
