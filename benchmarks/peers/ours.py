@@ -15,7 +15,8 @@ from peers.prepared import Unsupported
 
 def pool(row: Row) -> Callable[[Any], Any]:
     """Returns our function with the arguments of a row."""
-    name = {"max": "max_pool", "avg": "avg_pool"}.get(row.kind, f"{row.kind}_pool")
+    own_names = {"max": "max_pool", "avg": "avg_pool", "max_unpool": "max_unpool"}
+    name = own_names.get(row.kind, f"{row.kind}_pool")
     function = getattr(kp.ops, name, None)
     if function is None:
         raise Unsupported(f"keras_pooling has no {name} yet")

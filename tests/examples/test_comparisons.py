@@ -19,9 +19,9 @@ ROWS = {
 }
 
 
-def run(name, *arguments, folder, fails=False):
+def run(name, *arguments, folder, **options):
     script = str(EXAMPLES / f"{name}.py")
-    return run_python(script, *arguments, "--output-dir", str(folder), fails=fails)
+    return run_python(script, *arguments, "--output-dir", str(folder), **options)
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -44,3 +44,14 @@ def test_more_images_than_there_are_is_an_error(name, tmp_path):
     arguments = ("--images", "4100", "--epochs", "1")
     done = run(name, *arguments, folder=tmp_path, fails=True)
     assert "There are 500 images of each class" in done.stderr
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_unpooling_runs_on(backend, tmp_path):
+    name = "max_unpooling_segnet"
+    done = run(name, "--quick", folder=tmp_path, KERAS_BACKEND=backend)
+    assert "50.03 with the" in done.stdout and "21,137 weights" in done.stdout
+    for kind in ROWS[name]:
+        (line,) = (s for s in done.stdout.splitlines() if s.startswith(f"{kind} "))
+        assert float(line.split()[1]) < 50.03  # some of the noise is off
+    assert (tmp_path / f"{name}.png").is_file()

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cstring>
 #include <limits>
-#include <type_traits>
 
 #include "kernels/spec/integers.h"
 #include "kernels/spec/text.h"
@@ -16,8 +15,12 @@
 namespace keras_pooling {
 namespace {
 
-// Taken together: they are read twice, and should stay in the nearest cache.
+// Indices that are taken together: they are read twice, and should stay in the nearest
+// cache.
 constexpr int64_t kIndicesAtOnce = 2048;
+
+// Nanoseconds, roughly, that a band should take: each reads all of its image's indices.
+constexpr int64_t kLeastBand = 100000;
 
 // What a gradient reads does not come in order, least of all backwards.
 constexpr int64_t kPrefetchAhead = 128;
@@ -66,26 +69,21 @@ struct Band {
   }
 };
 
-// The least and the greatest of some indices; negative ones are greater than any other.
+// The least and the greatest of some indices.
 template <class Index>
 struct Extremes {
-  using Unsigned = std::make_unsigned_t<Index>;
-
   Extremes(const Index* indices, int64_t count) {
     for (int64_t i = 0; i < count; ++i) {
-      const auto index = static_cast<Unsigned>(indices[i]);
-      least = std::min(least, index);
-      most = std::max(most, index);
+      least = std::min(least, indices[i]);
+      most = std::max(most, indices[i]);
     }
   }
 
-  bool LieIn(int64_t plane) const { return most < static_cast<uint64_t>(plane); }
-  bool Miss(int64_t begin, int64_t end) const {
-    return most < static_cast<uint64_t>(begin) || least >= static_cast<uint64_t>(end);
-  }
+  bool LieIn(int64_t plane) const { return least >= 0 && most < plane; }
+  bool Miss(int64_t begin, int64_t end) const { return most < begin || least >= end; }
 
-  Unsigned least = std::numeric_limits<Unsigned>::max();
-  Unsigned most = 0;
+  Index least = std::numeric_limits<Index>::max();
+  Index most = 0;
 };
 
 template <class Value>
@@ -111,7 +109,7 @@ bool Scatter(const Band<Value, Index>& band, const Layout& layout) {
     const Extremes<Index> found(indices, count);
     if (!found.LieIn(layout.plane)) return false;
     if (found.Miss(band.begin, band.end)) continue;
-    const auto reach = std::min(static_cast<int64_t>(found.most) + 1, band.end);
+    const auto reach = std::min(int64_t{found.most} + 1, band.end);
     if (reach > cleared) {
       Clear(plane, layout, cleared, reach);
       cleared = reach;
@@ -223,13 +221,13 @@ class Unpooling {
         windows_(static_cast<Value*>(windows.data)),
         plane_(static_cast<Value*>(plane.data)),
         is_gradient_(is_gradient),
-        bands_(CeilDiv(threads, layout.images)) {}
+        cost_((layout.windows * 2 + layout.plane / 2) * layout.lanes),
+        bands_(std::min(CeilDiv(threads, layout.images),
+                        std::max<int64_t>(cost_ / kLeastBand, 1))) {}
 
   // False if an index lies outside the plane.
   bool Run(const Parallel& parallel) {
-    const int64_t moved = layout_.windows * 2 + layout_.plane / 2;
-    const int64_t cost = moved * layout_.lanes / bands_;
-    parallel.For(layout_.images * bands_, std::min<int64_t>(cost, int64_t{1} << 30),
+    parallel.For(layout_.images * bands_, std::min(cost_ / bands_, int64_t{1} << 30),
                  {&Unpooling::RunSome, this});
     return holds_;
   }
@@ -274,6 +272,7 @@ class Unpooling {
   Value* const windows_;  // only read in the forward direction
   Value* const plane_;    // only read in the other
   const bool is_gradient_;
+  const int64_t cost_;   // of an image, in nanoseconds, roughly
   const int64_t bands_;  // of an image
   std::atomic<bool> holds_{true};
 };

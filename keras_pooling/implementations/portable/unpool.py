@@ -20,8 +20,8 @@ from keras_pooling.implementations.portable.spans import take_along
 def max_unpool(x: Any, windows: Unpooling, data_format: str, indices: Any) -> Any:
     """Each value at its index among zeros; the last of those that share one.
 
-    An index outside the plane is an error, but inside a compiler of JAX's, of PyTorch's
-    or XLA, where its value is left out.
+    An index outside the plane is an error, except inside the compilers of JAX, PyTorch
+    and XLA, where its value is left out.
     """
     if data_format == "channels_first":
         x, indices = ops.moveaxis(x, 1, -1), ops.moveaxis(indices, 1, -1)
