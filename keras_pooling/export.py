@@ -97,6 +97,12 @@ _LIMITS = (
         "pools windows in three dimensions by operators that LiteRT alone has not",
         "Use max, Lp, adaptive or global pooling.",
     ),
+    _Limit(
+        {("tensorflow", "onnx"), ("tensorflow", "litert")},
+        lambda pooling: pooling.function == "max_unpool",
+        "finds the last of equal indices by an operator that the format has not",
+        "Use format 'openvino' or 'tf_saved_model', or Keras on PyTorch.",
+    ),
 )
 
 # What a file would hold of a function that was traced before, with our ops.

@@ -164,6 +164,30 @@ def test_layers_in_nested_models_and_nodes_are_refused(tmp_path):
     assert not os.listdir(tmp_path)
 
 
+def unpooling_model(as_node):
+    x = keras.Input((None, None, 3))
+    y, indices = kp.MaxPool2D(3, 1, return_indices=True)(x)
+    if as_node:
+        return keras.Model(x, kp.ops.max_unpool(y, indices, 3, 1))
+    return keras.Model(x, kp.MaxUnpool2D(3, 1)(y, indices))
+
+
+@pytest.mark.parametrize("as_node", [False, True])
+def test_unpooling_is_exported_where_the_format_can_say_it(tmp_path, as_node):
+    model, inputs = unpooling_model(as_node), exported_models.inputs(2, True)
+    for format in ("tf_saved_model", "openvino"):
+        path = tmp_path / f"model{runtimes.SUFFIXES[format]}"
+        kp.export(model, path, format, verbose=False)
+        made = runtimes.predictions(format, path, inputs)
+        for x, y in zip(inputs, made, strict=True):
+            np.testing.assert_array_equal(y, model.predict(x, verbose=0))
+    for format in ("onnx", "litert"):
+        path = tmp_path / f"refused{runtimes.SUFFIXES[format]}"
+        with pytest.raises(ValueError, match=rf"layer 'max_unpool.*'{format}'"):
+            kp.export(model, path, format)
+        assert not path.exists()
+
+
 def test_an_input_signature_with_known_sizes_lifts_the_limit(tmp_path):
     signature = [keras.InputSpec(shape=(None, 13, 11, 3), dtype="float32")]
     path, x = tmp_path / "model.tflite", exported_models.inputs(2, False)[0]
