@@ -225,13 +225,14 @@ def _by_taps(function: Callable) -> Callable:
 
 
 def _mixed_pool(steps: Steps, alpha: Any, gate: Any) -> Any:
-    steps = steps.wide()
+    dtype, steps = steps.floats().x.dtype, steps.wide()
 
     def of(pool: Callable) -> Callable:
         return lambda x, *_: pool(dataclasses.replace(steps, x=x))
 
     pools, windows = (of(_max_pool), of(_avg_pool)), (steps.windows, steps.data_format)
-    return portable.mixed(*pools, steps.filled(0), *windows, alpha, gate)
+    y = portable.mixed(*pools, steps.filled(0), *windows, alpha, gate)
+    return ops.cast(y, dtype)
 
 
 _FAMILIES = {

@@ -39,6 +39,9 @@ class GeMPool(BaseLearnedPooling, BaseSlidingPooling):
     `ceil_mode=True` replaces floor by ceil, without a last window that would start
     beyond the input. Windows are clipped to the input: padding is never data.
 
+    With a mask, which needs a single spatial axis, the taps are the steps that count. A
+    window without any gives 0, has no gradient, and is masked in turn.
+
     Args:
         pool_size: int or one per axis; elements per window.
         strides: int or one per axis; elements between windows. None: `pool_size`.
@@ -52,6 +55,10 @@ class GeMPool(BaseLearnedPooling, BaseSlidingPooling):
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
@@ -131,6 +138,10 @@ class GeMPool1D(GeMPool):
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, steps, channels)`, or `(batch, channels, steps)` with
@@ -245,6 +256,9 @@ class GlobalGeMPool(BaseLearnedPooling, BaseGlobalPooling):
     `y = (Σ max(x[t], ε)^p / n)^(1/p) over all n positions t`, for each channel.
     `GeMPool` says what p is, how it is learned, and what the gradients are.
 
+    With a mask, which needs a single spatial axis, over the steps that count; if there
+    are none, 0 without a gradient. No mask is passed on.
+
     Args:
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         keepdims: bool, whether the spatial axes stay, with length 1.
@@ -253,6 +267,10 @@ class GlobalGeMPool(BaseLearnedPooling, BaseGlobalPooling):
         per_channel: bool, whether each channel has a weight of its own.
         epsilon: number > 0 that replaces each tap below it.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
@@ -316,6 +334,10 @@ class GlobalGeMPool1D(GlobalGeMPool):
         per_channel: bool, whether each channel has a weight of its own.
         epsilon: number > 0 that replaces each tap below it.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, steps, channels)`, or `(batch, channels, steps)` with

@@ -32,6 +32,9 @@ class SoftPool(BaseLearnedPooling, BaseSlidingPooling):
     `ceil_mode=True` replaces floor by ceil, without a last window that would start
     beyond the input. Windows are clipped to the input: padding is never data.
 
+    With a mask, which needs a single spatial axis, the taps are the steps that count. A
+    window without any gives 0, has no gradient, and is masked in turn.
+
     Args:
         pool_size: int or one per axis; elements per window.
         strides: int or one per axis; elements between windows. None: `pool_size`.
@@ -44,6 +47,10 @@ class SoftPool(BaseLearnedPooling, BaseSlidingPooling):
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, spatial…, channels)`, or `(batch, channels, spatial…)` with
@@ -124,6 +131,10 @@ class SoftPool1D(SoftPool):
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
         **kwargs: further arguments of `keras.layers.Layer`: `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: the tensor.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Input shape:
         `(batch, steps, channels)`, or `(batch, channels, steps)` with

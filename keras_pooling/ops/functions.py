@@ -219,6 +219,7 @@ def gem_pool(
     epsilon: float = 1e-6,
     dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """`(mean of x^p)^(1/p)` of each window's taps. `GeMPool` says it in full.
 
@@ -232,6 +233,7 @@ def gem_pool(
         epsilon: number > 0 that replaces each tap below it.
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -251,7 +253,7 @@ def gem_pool(
     )
     options = arguments.options(epsilon=epsilon)
     p = _parameter("p", p, inputs, data_format)
-    return _pool("gem_pool", inputs, windows, data_format, p=p, **options)
+    return _pool("gem_pool", inputs, windows, data_format, p=p, mask=mask, **options)
 
 
 @public
@@ -265,6 +267,7 @@ def soft_pool(
     beta: Tensor = 1.0,
     dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Mean of each window's taps x by weight e^(beta·x). `SoftPool` says it in full.
 
@@ -277,6 +280,7 @@ def soft_pool(
         beta: number, or one per channel; a tensor of them has a gradient.
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -295,7 +299,7 @@ def soft_pool(
         dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
     beta = _parameter("beta", beta, inputs, data_format)
-    return _pool("soft_pool", inputs, windows, data_format, beta=beta)
+    return _pool("soft_pool", inputs, windows, data_format, beta=beta, mask=mask)
 
 
 @public
@@ -308,6 +312,7 @@ def min_pool(
     *,
     dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Least tap of each window. `keras_pooling.MinPool` says it in full.
 
@@ -319,6 +324,7 @@ def min_pool(
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -335,7 +341,7 @@ def min_pool(
     windows = arguments.sliding_windows(
         dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
-    return _pool("min_pool", inputs, windows, data_format)
+    return _pool("min_pool", inputs, windows, data_format, mask=mask)
 
 
 @public
@@ -348,6 +354,7 @@ def median_pool(
     *,
     dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Median of each window's taps. `keras_pooling.MedianPool` says it in full.
 
@@ -359,6 +366,7 @@ def median_pool(
         data_format: `"channels_last"` or `"channels_first"`. None: Keras's default.
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -374,7 +382,7 @@ def median_pool(
     windows = arguments.sliding_windows(
         dispatch.rank_of(inputs), pool_size, strides, padding, dilation_rate, ceil_mode
     )
-    return _pool("median_pool", inputs, windows, data_format)
+    return _pool("median_pool", inputs, windows, data_format, mask=mask)
 
 
 @public
@@ -389,6 +397,7 @@ def mixed_pool(
     gate: Tensor = None,
     dilation_rate: int | Sequence[int] = 1,
     ceil_mode: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """`alpha · max + (1 - alpha) · mean` of each window. `MixedPool` says it in full.
 
@@ -403,6 +412,7 @@ def mixed_pool(
             then the logistic function of each window's taps, weighted by it and summed.
         dilation_rate: int or one per axis; elements from tap to tap.
         ceil_mode: bool, whether a last, clipped window is kept.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -422,7 +432,9 @@ def mixed_pool(
     )
     alpha = _parameter("alpha", alpha, inputs, data_format)
     gate = _gate(gate, inputs, windows, data_format)
-    return _pool("mixed_pool", inputs, windows, data_format, alpha=alpha, gate=gate)
+    return _pool(
+        "mixed_pool", inputs, windows, data_format, alpha=alpha, gate=gate, mask=mask
+    )
 
 
 @public
@@ -528,6 +540,7 @@ def global_gem_pool(
     *,
     p: Tensor = 3.0,
     epsilon: float = 1e-6,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """`(mean of x^p)^(1/p)` of each channel.
 
@@ -537,6 +550,7 @@ def global_gem_pool(
         keepdims: bool, whether the spatial axes stay, with length 1.
         p: number > 0, or one per channel; a tensor of them has a gradient.
         epsilon: number > 0 that replaces each tap below it.
+        mask: tensor of shape `(batch, steps)`, true or 1 where a step counts.
 
     Returns:
         Tensor of the input's dtype.
@@ -552,7 +566,9 @@ def global_gem_pool(
     """
     options = arguments.options(epsilon=epsilon)
     p = _parameter("p", p, inputs, data_format)
-    return _pool_all("gem_pool", inputs, data_format, keepdims, p=p, **options)
+    return _pool_all(
+        "gem_pool", inputs, data_format, keepdims, p=p, mask=mask, **options
+    )
 
 
 @public

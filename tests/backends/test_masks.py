@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 import reference
 import reference_fractional
+import reference_learned
 import reference_lp
 import reference_masked
+import reference_median
 import reference_stochastic
 import tolerances
 from hosts import (
@@ -112,6 +114,24 @@ def lp(p, normalize):
     )
 
 
+def min_value(x, windows, data_format):
+    return -max_value(-x, windows, data_format)
+
+
+def min_gradient(x, dy, windows, data_format):
+    return reference.max_pool_gradient(-x, dy, windows, data_format)
+
+
+def half_value(x, windows, data_format):
+    mean = reference.avg_pool(x, windows, data_format)
+    return (reference.wide(max_value(x, windows, data_format)) + mean) / 2
+
+
+def half_gradient(x, dy, windows, data_format):
+    mean = reference.avg_pool_gradient(dy, windows, data_format)
+    return (reference.max_pool_gradient(x, dy, windows, data_format) + mean) / 2
+
+
 def layer(cls, *arguments, **options):
     return lambda **more: cls(*arguments, **options, **more)
 
@@ -142,6 +162,16 @@ FAMILIES = {
         layer(kp.LpPool1D, 3, 2, "same", p=P, normalize=True), SAME, *lp(P, True)
     ),
     "stochastic": Family(layer(kp.StochasticPool1D, 3, 2, "same"), SAME, *EXPECTATION),
+    "min": Family(layer(kp.MinPool1D, 3, 2, "same"), SAME, min_value, min_gradient),
+    "median": Family(
+        layer(kp.MedianPool1D, 3, 2, "same"),
+        SAME,
+        reference_median.median_pool,
+        reference_median.median_pool_gradient,
+    ),
+    "mixed": Family(
+        layer(kp.MixedPool1D, 3, 2, "same", alpha=0.5), SAME, half_value, half_gradient
+    ),
     "adaptive max": Family(layer(kp.AdaptiveMaxPool1D, 4), adaptive(4), *MAX, PREFIX),
     "adaptive max to more": Family(
         layer(kp.AdaptiveMaxPool1D, 17), adaptive(17), *MAX, PREFIX
@@ -178,6 +208,8 @@ FAMILIES = {
         functools.partial(reference_lp.lp_pool_gradient, p=math.inf),
     ),
 }
+# Whose gradients depend on which taps are chosen.
+CHOOSE = (max_value, min_value, half_value, reference_median.median_pool)
 by_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 by_format = pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 WITH_INDICES = ["max", "max, side by side", "adaptive max", "adaptive max to more"]
@@ -228,7 +260,7 @@ def test_values_and_gradients_are_those_of_the_steps_that_count(family, data_for
         slopes = reference_stochastic.gradient_magnitude
         magnitude = functools.partial(family.gradient, slopes=slopes)
         magnitude = gradient(magnitude, x, abs(dy))
-    elif family.value is max_value:
+    elif family.value in CHOOSE:
         magnitude = gradient(family.gradient, x, abs(dy))
     else:
         magnitude = gradient(family.gradient, abs(x), abs(dy))
@@ -236,6 +268,58 @@ def test_values_and_gradients_are_those_of_the_steps_that_count(family, data_for
     tolerances.assert_within(
         dx, exact, tolerances.of_sum("float32", steps, exact, magnitude)
     )
+
+
+@pytest.mark.parametrize("name", ["soft", "gem"])
+@by_format
+def test_learned_pools_are_those_of_the_steps_that_count(name, data_format):
+    cls, parameter = {"soft": (kp.SoftPool1D, 1.5), "gem": (kp.GeMPool1D, 3.0)}[name]
+    argument = {"soft": "beta", "gem": "p"}[name]
+    it = cls(3, 2, "same", data_format=data_format, **{argument: parameter})
+    family = Family(it, SAME, None, None)
+    x, filled = input_of(family, data_format)
+    dy = np.ones(it.compute_output_shape(x.shape), "float32")
+    y, dx = value_and_gradient(lambda x: it(x, mask=MASK), filled, dy)
+
+    def exactly(part, is_gradient):
+        def pooled(x, *dy_and_windows):
+            *dy, windows, layout = dy_and_windows
+            (dy,) = dy or [np.ones((len(x), len(windows[0].windows), x.shape[-1]))]
+            reduction = getattr(reference_learned, name)
+            of_all = reference_learned.pool(
+                reduction, x, dy, windows, layout, parameter
+            )
+            return getattr(of_all, part)
+
+        arrays = (x, dy) if is_gradient else (x,)
+        more = {"data_format": data_format, "is_gradient": is_gradient}
+        return family.reference(pooled, *arrays, **more)
+
+    steps = reference_learned.steps(family.axes(MASK)[:1], parameter)
+    for found, part, is_gradient in ((y, "y", False), (dx, "dx", True)):
+        magnitude = exactly(f"{part}_magnitude", is_gradient)
+        exact = exactly(part, is_gradient)
+        bound = tolerances.of_sum("float32", steps, exact, magnitude)
+        tolerances.assert_within(found, exact, bound)
+
+
+FUNCTIONS = {
+    "soft": (kp.ops.soft_pool, kp.SoftPool1D, (3,)),
+    "generalised mean": (kp.ops.gem_pool, kp.GeMPool1D, (3,)),
+    "global generalised mean": (kp.ops.global_gem_pool, kp.GlobalGeMPool1D, ()),
+    "min": (kp.ops.min_pool, kp.MinPool1D, (3,)),
+    "median": (kp.ops.median_pool, kp.MedianPool1D, (3,)),
+    "mixed": (kp.ops.mixed_pool, kp.MixedPool1D, (3,)),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_take_masks_as_layers_do(name):
+    function, cls, arguments = FUNCTIONS[name]
+    _, filled = input_of(FAMILIES["max"])
+    y = function(filled, *arguments, mask=MASK)
+    expected = cls(*arguments)(filled, mask=MASK)
+    np.testing.assert_array_equal(array(y), array(expected))
 
 
 @by_family
