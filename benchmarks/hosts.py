@@ -31,6 +31,9 @@ from row import Row, both
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 RESULTS = Path(__file__).with_name("results")
+# Seconds between two calls: XLA frees a program's scratch memory after it has said that
+# it is done, 500 MB in 40 ms, which the next call would have to bear.
+PAUSE = 0.06
 CNN = (32, 56, 56, 64)
 FIRST = {"layout": "channels_first"}
 LINES = (
@@ -210,6 +213,7 @@ def compared(
     order = random.Random(0)
     for turn in range(rounds + 1):
         for name in order.sample(list(calls), 2):
+            time.sleep(PAUSE)
             start = time.perf_counter()
             calls[name]()
             if turn:  # the first is not counted
