@@ -11,6 +11,11 @@ FRAMEWORK_POOLS = (
     *("global_max", "global_avg", "adaptive_max", "adaptive_avg", "max_unpool"),
 )
 RANDOM_POOLS = ("stochastic", "fractional_max")
+# Pools with a parameter that is learned, and what it is: β, p, p and α. No framework
+# has them: a peer composes them, as its users do.
+LEARNED_POOLS = {"soft": 1.0, "gem": 3.0, "global_gem": 3.0, "mixed": 0.5}
+# Kinds, or their last words, whose gradient needs no tap.
+TAPLESS = {"avg", "lp", "max_unpool", *LEARNED_POOLS}
 MODELS = ("fit", "predict", "memory")
 BYTES = {"int8": 1, "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 # What a call should read and write at least, in bytes, for the frameworks' cost of a
@@ -25,7 +30,7 @@ class Row:
 
     Attributes:
         name: what selects it.
-        kind: one of `FRAMEWORK_POOLS`, `RANDOM_POOLS` or `MODELS`.
+        kind: one of `FRAMEWORK_POOLS`, `RANDOM_POOLS`, `LEARNED_POOLS` or `MODELS`.
         shape: batch, spatial sizes, channels; of a model, its input; of an unpool,
             that of its values.
         pool_size: elements per axis of the window; the ratio, where it is fractional;
@@ -35,7 +40,8 @@ class Row:
         dtype: what the elements are.
         layout: "channels_last" or "channels_first": how inputs and outputs lie. In a
             channels_first row TensorFlow transposes, as Keras does on a CPU.
-        mode: "forward", or "training", which is forward and backward.
+        mode: "forward", or "training", which is forward and backward, to the parameter
+            too where one is learned.
         xla: whether we are compiled with `jit_compile=True`.
         threads: how many each peer may use.
         calls: pools in one measured call, each on an input of its own; of a model,
@@ -141,7 +147,7 @@ class Row:
         indices = 4 * x if self.kind == "max_unpool" else 0
         moved = width * (x + y) + indices
         if self.mode == "training":
-            has_taps = "avg" not in self.kind and self.kind not in ("lp", "max_unpool")
+            has_taps = not {self.kind, *self.kind.split("_")} & TAPLESS
             moved += width * (x + y) + indices + 2 * y * has_taps
         return self.calls * moved
 

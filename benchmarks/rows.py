@@ -20,6 +20,7 @@ TRAIN2 = {"training_bars": {"tf": 2.0}}
 TRAIN3 = {"training_bars": {"tf": 3.0}}
 TRAIN5 = {"training_bars": {"tf": 5.0}}
 FRACTIONAL = {"training_bars": {"tf": 15.0, "torch-nhwc": 5.0, "torch-nchw": 5.0}}
+LEARNED = {"training_bars": {"tf": 5.0, "torch-nhwc": 5.0, "torch-nchw": 5.0}}
 
 # Rows in which not everyone takes part.
 XLA = {"xla": True, "peers": ("tf-xla", "jax"), "training_bars": {"tf-xla": 10.0}}
@@ -88,6 +89,15 @@ _LINES: tuple[tuple[Row, ...], ...] = (
     both("stochastic2", "stochastic", CNN, training_bars={"tf": 20.0}),
     both("stochastic3", "stochastic", CNN, 3, 2, training_bars={"tf": 20.0}),
     both("l2", "lp", CNN),
+    # Pools with a parameter that is learned, against what users compose.
+    both("soft2", "soft", CNN, **LEARNED),
+    both("soft3", "soft", CNN, 3, 2, **LEARNED),
+    both("gem2", "gem", CNN, **LEARNED),
+    both("gem3", "gem", CNN, 3, 2, **LEARNED),
+    both("global-gem", "global_gem", (32, 7, 7, 2048), **LEARNED),
+    both("mixed2", "mixed", CNN),
+    first("soft2", "soft", CNN),
+    first("gem2", "gem", CNN),
     # The way back of the pools of SegNet, batch 8.
     both("segnet1", "max_unpool", (8, 112, 112, 64)),
     both("segnet3", "max_unpool", (8, 28, 28, 256)),

@@ -18,7 +18,12 @@ import row as row_module  # noqa: E402
 import rows as row_list  # noqa: E402
 
 NAMES = {peer.name for peer in peer_list.PEERS}
-KINDS = (*row_module.FRAMEWORK_POOLS, *row_module.RANDOM_POOLS, *row_module.MODELS)
+POOLS = (
+    *row_module.FRAMEWORK_POOLS,
+    *row_module.RANDOM_POOLS,
+    *row_module.LEARNED_POOLS,
+)
+KINDS = (*POOLS, *row_module.MODELS)
 
 
 @pytest.mark.parametrize("row", row_list.ROWS, ids=lambda row: row.key)

@@ -32,20 +32,24 @@ def prepare(row: Row, variant: str) -> Prepared:
     else:
         prepared.only(row, kinds=("max", "avg", "global_max", "global_avg", "lp"))
         pool = _pool(row)
-    arguments = [[jnp.asarray(x) for x in prepared.given(row, prepared.inputs(row))]]
+    xs = [jnp.asarray(x) for x in prepared.given(row, prepared.inputs(row))]
+    arguments = [xs, [jnp.asarray(p) for p in prepared.parameters(row)]]
     if row.mode == "forward":
-        step = jax.jit(lambda xs: ([pool(x) for x in xs],))
+        step = jax.jit(lambda xs, parameters: ([pool(x, *parameters) for x in xs],))
     else:
         dys = prepared.given(row, prepared.gradients(row))
         arguments.append([jnp.asarray(dy) for dy in dys])
 
         @jax.jit
-        def step(xs: list[Any], dys: list[Any]) -> Any:
-            ys, back = jax.vjp(lambda xs: [pool(x) for x in xs], xs)
-            return ys, back(dys)[0]
+        def step(xs: list[Any], parameters: list[Any], dys: list[Any]) -> Any:
+            def pooled(xs: list[Any], parameters: list[Any]) -> list[Any]:
+                return [pool(x, *parameters) for x in xs]
+
+            ys, back = jax.vjp(pooled, xs, parameters)
+            return ys, *back(dys)
 
     def results(outcome: Any) -> list[np.ndarray]:
-        return [np.asarray(outputs[0]) for outputs in outcome]
+        return [np.asarray(outputs[0]) for outputs in outcome if outputs]
 
     def run() -> Any:
         return jax.block_until_ready(step(*arguments))

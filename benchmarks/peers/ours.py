@@ -12,9 +12,11 @@ import keras_pooling as kp
 from peers import prepared
 from peers.prepared import Unsupported
 
+PARAMETERS = {"soft": "beta", "gem": "p", "global_gem": "p", "mixed": "alpha"}
 
-def pool(row: Row) -> Callable[[Any], Any]:
-    """Returns our function with the arguments of a row."""
+
+def pool(row: Row) -> Callable[..., Any]:
+    """Returns our function of x, and of a parameter that is learned, for a row."""
     own_names = {"max": "max_pool", "avg": "avg_pool", "max_unpool": "max_unpool"}
     name = own_names.get(row.kind, f"{row.kind}_pool")
     function = getattr(kp.ops, name, None)
@@ -40,4 +42,7 @@ def pool(row: Row) -> Callable[[Any], Any]:
     if row.kind == "max_unpool":
         (places,) = prepared.given(row, [prepared.indices(row).astype("int32")])
         options["indices"] = keras.ops.convert_to_tensor(places)
+    if row.kind in PARAMETERS:
+        name = PARAMETERS[row.kind]
+        return lambda x, parameter: function(x, **{name: parameter}, **options)
     return lambda x: function(x, **options)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from row import MODELS, Row
+from row import LEARNED_POOLS, MODELS, Row
 
 
 class Unsupported(Exception):
@@ -48,6 +48,12 @@ def gradients(row: Row) -> list[np.ndarray]:
     generator = np.random.default_rng(1)
     shape = row.output_shape
     return [_random(generator, shape, row.dtype) for _ in range(row.calls)]
+
+
+def parameters(row: Row) -> list[np.ndarray]:
+    """Returns the parameter that the row's pool learns, in a list, or an empty list."""
+    known = row.kind in LEARNED_POOLS
+    return [np.asarray(LEARNED_POOLS[row.kind], row.dtype)] if known else []
 
 
 def indices(row: Row) -> np.ndarray:

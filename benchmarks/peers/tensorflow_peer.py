@@ -20,7 +20,7 @@ VERSIONS = {
     "keras": keras.__version__,
     "keras_pooling": kp.build_info()["version"],
 }
-Pool = Callable[[Any], Any]
+Pool = Callable[..., Any]
 
 
 def setup(threads: int) -> None:
@@ -50,7 +50,7 @@ def prepare(row: Row, variant: str) -> Prepared:
     pool = ours.pool(row) if variant == OURS else _theirs(row)
     step = _training(pool) if row.mode == "training" else _forward(pool)
     xs = [tf.constant(x) for x in prepared.given(row, prepared.inputs(row))]
-    arguments = [xs]
+    arguments = [xs, [tf.constant(p) for p in prepared.parameters(row)]]
     if row.mode == "training":
         dys = prepared.given(row, prepared.gradients(row))
         arguments.append([tf.constant(dy) for dy in dys])
@@ -59,24 +59,24 @@ def prepare(row: Row, variant: str) -> Prepared:
     is_random = row.kind in ("stochastic", "fractional_max")
 
     def results(outcome: Any) -> list[Any]:
-        return [outputs[0].numpy() for outputs in outcome]
+        return [outputs[0].numpy() for outputs in outcome if outputs]
 
     return Prepared(lambda: step(*arguments), None if is_random else results)
 
 
 def _forward(pool: Pool) -> Callable:
-    def step(xs: list[Any]) -> tuple[list[Any]]:
-        return ([pool(x) for x in xs],)
+    def step(xs: list[Any], parameters: list[Any]) -> tuple[list[Any]]:
+        return ([pool(x, *parameters) for x in xs],)
 
     return step
 
 
 def _training(pool: Pool) -> Callable:
-    def step(xs: list[Any], dys: list[Any]) -> tuple[list[Any], list[Any]]:
+    def step(xs: list[Any], parameters: list[Any], dys: list[Any]) -> tuple:
         with tf.GradientTape() as tape:
-            tape.watch(xs)
-            ys = [pool(x) for x in xs]
-        return ys, tape.gradient(ys, xs, output_gradients=dys)
+            tape.watch((xs, parameters))
+            ys = [pool(x, *parameters) for x in xs]
+        return ys, *tape.gradient(ys, (xs, parameters), output_gradients=dys)
 
     return step
 
@@ -97,7 +97,7 @@ def _theirs(row: Row) -> Pool:
     rank = len(row.shape)
     last, first = (0, *range(2, rank), 1), (0, rank - 1, *range(1, rank - 1))
     # What Keras does on a CPU, where TensorFlow has no channels_first pooling.
-    return lambda x: tf.transpose(pool(tf.transpose(x, last)), first)
+    return lambda x, *p: tf.transpose(pool(tf.transpose(x, last), *p), first)
 
 
 def _channels_last(row: Row) -> Pool:
@@ -115,6 +115,17 @@ def _channels_last(row: Row) -> Pool:
         "lp": lambda x: tf.sqrt(
             tf.nn.avg_pool(tf.square(x), k, s, padding) * float(k ** len(axes))
         ),
+        "soft": lambda x, beta: _mean(tf.exp(beta * x), x, k, s, padding),
+        "gem": lambda x, p: tf.pow(
+            tf.nn.avg_pool(tf.pow(tf.maximum(x, 1e-6), p), k, s, padding), 1 / p
+        ),
+        "global_gem": lambda x, p: tf.pow(
+            tf.reduce_mean(tf.pow(tf.maximum(x, 1e-6), p), axes, keepdims=True), 1 / p
+        ),
+        "mixed": lambda x, alpha: (
+            alpha * tf.nn.max_pool(x, k, s, padding)
+            + (1 - alpha) * tf.nn.avg_pool(x, k, s, padding)
+        ),
         "fractional_max": lambda x: tf.nn.fractional_max_pool(
             x, [1.0, k, k, 1.0], pseudo_random=row.pseudo, overlapping=False
         )[0],
@@ -124,6 +135,11 @@ def _channels_last(row: Row) -> Pool:
     if row.kind == "max_unpool":
         return _scattered(row)
     return _drawn(row) if row.mode == "training" else _expected(row)
+
+
+def _mean(weights: Any, x: Any, *window: Any) -> Any:
+    """The mean of each window by weights, of two averages."""
+    return tf.nn.avg_pool(weights * x, *window) / tf.nn.avg_pool(weights, *window)
 
 
 def _scattered(row: Row) -> Pool:
