@@ -287,6 +287,34 @@ void InfinitiesHaveTheirWay() {
   }
 }
 
+// Lanes that are computed together with one that needs care have the bits that they
+// have without it.
+void CareForOneChannelChangesNoBitOfOthers() {
+  const Layout layout = {19, false};
+  std::mt19937_64 random(2);
+  std::normal_distribution<double> normal(0, 20);
+  Tensor x = Zeros(layout.Shape(kSize));
+  for (double& value : x.values) value = normal(random);
+  Tensor dy = Zeros(layout.Shape(kOut));
+  for (double& value : dy.values) value = normal(random);
+  for (const double beta : {0.0, 0.3, -1.0}) {
+    const Results tame = ResultsOf(kSoft, layout, x, {{}, {beta}}, dy);
+    Tensor other = x;
+    for (size_t i = 3; i < other.values.size(); i += 19) {
+      other.values[i] = i % 2 ? kMost : -kInfinity;
+    }
+    const Results cared = ResultsOf(kSoft, layout, other, {{}, {beta}}, dy);
+    const auto compare = [](const Tensor& a, const Tensor& b, const char* what) {
+      for (size_t i = 0; i < a.values.size(); ++i) {
+        CHECK(i % 19 == 3 || a.values[i] == b.values[i], what);
+      }
+    };
+    compare(tame.y, cared.y, "y");
+    compare(tame.slopes, cared.slopes, "slopes");
+    compare(tame.dx, cared.dx, "dx");
+  }
+}
+
 void ParametersAreChecked() {
   const Layout layout = {4, false};
   Tensor x = Zeros(layout.Shape(kSize));
@@ -333,6 +361,7 @@ int main() {
   ScalesDoNotMatter();
   NothingOverflows();
   InfinitiesHaveTheirWay();
+  CareForOneChannelChangesNoBitOfOthers();
   ParametersAreChecked();
   return Summary();
 }

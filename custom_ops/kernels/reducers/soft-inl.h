@@ -8,6 +8,7 @@
 #endif
 
 #include <limits>
+#include <type_traits>
 
 #include "kernels/reducers/learned-inl.h"
 
@@ -16,10 +17,16 @@ namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// e^(β · gap), of gaps that are not above 0, or hardly.
-template <class D, class V = hn::Vec<D>>
+// Powers of 2 by these exponents, and by sums of two, are normal numbers.
+template <class Lane>
+constexpr Lane kTame = sizeof(Lane) == 4 ? Lane{60} : Lane{500};
+
+// 2^exponent, of exponents that are not above 0, or hardly; tame ones take half of the
+// time, and give the same bits.
+template <bool kIsTame, class D, class V = hn::Vec<D>>
 HWY_INLINE V Weight(V exponent) {
   using Math = Powers<D>;
+  if constexpr (kIsTame) return Math::NormalPowerOf2(exponent);
   // Below, weights are 0 in any case, and −∞ has no parts.
   const V least = hn::Set(D(), static_cast<hn::TFromD<D>>(-2000));
   exponent = hn::IfThenElse(hn::Lt(exponent, least), least, exponent);
@@ -29,7 +36,10 @@ HWY_INLINE V Weight(V exponent) {
 // Pass 0 finds the top m, the greatest tap, or for a β below 0 the least: then all is
 // turned over. Pass 1 sums the weights w = e^(β · (x − m)), which lie in [0, 1], and
 // w · (x − m). Gaps are exact or nearly so, which sums of w · x would not be.
-template <class T>
+//
+// Infinities, NaNs and large numbers need care, which tame windows do not: those whose
+// x and βx are all small. What is left out there would change no bit.
+template <class T, bool kIsTame>
 class SoftPasses : public Learned<T> {
   using Base = Learned<T>;
 
@@ -38,20 +48,22 @@ class SoftPasses : public Learned<T> {
   using typename Base::Lane;
   using typename Base::Lanes;
   using typename Base::V;
+  using DI = hn::RebindToSigned<D>;
 
   explicit SoftPasses(const Operands& o) : Base(o), x_(static_cast<const T*>(o.x)) {}
 
  public:
   static constexpr int kPasses = 2;
   struct State {
-    V turn;      // the sign of β
-    V steep;     // |β| · log2 e, of gaps as they are scaled
-    V top;       // m
-    V scale;     // keeps sums of gaps in range; in pass 0 the greatest finite |x|
-    V weights;   // Σ w
-    V gaps;      // Σ w · (x − m)
-    V mean;      // their quotient, if it is asked for
-    V variance;  // Σ w · (x − m − mean)²
+    V turn;            // the sign of β
+    V steep;           // |β| · log2 e, of gaps as they are scaled
+    V top;             // m
+    hn::Vec<DI> size;  // the bits of the greatest |x|: NaN has the greatest
+    V scale;           // keeps sums of gaps in range; at first the greatest finite |x|
+    V weights;         // Σ w
+    V gaps;            // Σ w · (x − m)
+    V mean;            // their quotient, if it is asked for
+    V variance;        // Σ w · (x − m − mean)²
     hn::Mask<D> is_flat;  // β is 0
   };
 
@@ -64,7 +76,8 @@ class SoftPasses : public Learned<T> {
     return {hn::And(beta, hn::SignBit(d)),
             hn::Mul(hn::Abs(beta), Base::Number(Base::Math::kLog2OfE)),
             lowest,
-            zero,
+            hn::Zero(DI()),
+            kIsTame ? Base::Number(1) : zero,
             zero,
             zero,
             zero,
@@ -72,46 +85,56 @@ class SoftPasses : public Learned<T> {
             hn::Eq(beta, zero)};
   }
 
+  template <class Which>
+  HWY_INLINE bool Holds(Which, const State& s, const Reducer::Doubts&) const {
+    const D d;
+    const V greatest = hn::BitCast(d, s.size);
+    const auto is_small = hn::Lt(greatest, hn::Set(d, kLarge));
+    const auto is_tame = hn::Le(hn::Mul(greatest, s.steep), hn::Set(d, kTame<Lane>));
+    return hn::AllTrue(d, hn::And(is_small, is_tame));
+  }
+
   template <int kPass>
   HWY_INLINE void StartPass(State& s) const {
-    if constexpr (kPass == 1) {
+    if constexpr (kPass == 2) {
+      s.mean = hn::Div(s.gaps, s.weights);
+    } else if constexpr (!kIsTame) {
       const V large = hn::Set(D(), kLarge);
       const V small = hn::Set(D(), Lane{1} / kLarge);
-      const auto is_large = hn::Ge(s.scale, large);
       const V one = Base::Number(1);
+      const auto is_large = hn::Ge(s.scale, large);
       s.scale = hn::IfThenElse(is_large, small, one);
       s.steep = hn::Mul(s.steep, hn::IfThenElse(is_large, large, one));
       s.top = hn::Mul(s.top, s.scale);
-    } else {
-      s.mean = hn::Div(s.gaps, s.weights);
     }
   }
 
   template <int kPass, class Which, class Window>
   HWY_INLINE void AddInPass(Which lanes, const Window&, int64_t in, int64_t,
                             State& s) const {
-    const D d;
     const V x = hn::Xor(Lanes::Load(lanes, x_ + in), s.turn);
     if constexpr (kPass == 0) {
-      // "Not ≤" holds for a NaN as well; what comes after it is summed with it.
-      s.top = hn::IfThenElse(hn::Le(x, s.top), s.top, x);
-      s.scale = hn::Max(hn::IfThenZeroElse(hn::IsInf(x), hn::Abs(x)), s.scale);
+      if constexpr (kIsTame) {
+        s.top = hn::Max(s.top, x);
+        s.size = hn::Max(s.size, hn::BitCast(DI(), hn::Abs(x)));
+      } else {
+        // "Not ≤" holds for a NaN as well; what comes after it is summed with it.
+        s.top = hn::IfThenElse(hn::Le(x, s.top), s.top, x);
+        s.scale = hn::Max(hn::IfThenZeroElse(hn::IsInf(x), hn::Abs(x)), s.scale);
+      }
+    } else if constexpr (kIsTame) {
+      const V gap = hn::Sub(x, s.top);
+      const V weight = Weight<true, D>(hn::Mul(s.steep, gap));
+      AddGap<kPass>(gap, weight, hn::MaskFalse(D()), s);
     } else {
       const V scaled = hn::Mul(x, s.scale);
       const auto is_top = hn::Eq(scaled, s.top);  // where both are infinite, too
       const V gap = hn::IfThenZeroElse(is_top, hn::Sub(scaled, s.top));
       const V exponent =
           hn::IfThenZeroElse(hn::Or(is_top, s.is_flat), hn::Mul(s.steep, gap));
-      const V weight = Weight<D>(exponent);
-      const auto is_lost = hn::Eq(weight, hn::Zero(d));  // its gap may be infinite
-      if constexpr (kPass == 1) {
-        s.weights = hn::Add(s.weights, weight);
-        s.gaps = hn::Add(s.gaps, hn::IfThenZeroElse(is_lost, hn::Mul(weight, gap)));
-      } else {
-        const V off = hn::Sub(gap, s.mean);
-        const V square = hn::Mul(weight, hn::Mul(off, off));
-        s.variance = hn::Add(s.variance, hn::IfThenZeroElse(is_lost, square));
-      }
+      const V weight = Weight<false, D>(exponent);
+      // The gap may be infinite then.
+      AddGap<kPass>(gap, weight, hn::Eq(weight, hn::Zero(D())), s);
     }
   }
 
@@ -126,17 +149,32 @@ class SoftPasses : public Learned<T> {
     return hn::Xor(y, s.turn);
   }
 
+ private:
+  template <int kPass>
+  static HWY_INLINE void AddGap(V gap, V weight, hn::Mask<D> is_lost, State& s) {
+    if constexpr (kPass == 1) {
+      s.weights = hn::Add(s.weights, weight);
+      s.gaps = hn::Add(s.gaps, hn::IfThenZeroElse(is_lost, hn::Mul(weight, gap)));
+    } else {
+      const V off = hn::Sub(gap, s.mean);
+      const V square = hn::Mul(weight, hn::Mul(off, off));
+      s.variance = hn::Add(s.variance, hn::IfThenZeroElse(is_lost, square));
+    }
+  }
+
+ protected:
   const T* x_;
 };
 
 // soft: Σ e^(βx) · x / Σ e^(βx).
-template <class T>
-class SoftForward : public SoftPasses<T> {
-  using Base = SoftPasses<T>;
+template <class T, bool kIsTame>
+class SoftForwardOf : public SoftPasses<T, kIsTame> {
+  using Base = SoftPasses<T, kIsTame>;
 
  public:
+  using Fallback = std::conditional_t<kIsTame, SoftForwardOf<T, false>, void>;
   using typename Base::State;
-  explicit SoftForward(const Operands& o) : Base(o), y_(static_cast<T*>(o.y)) {}
+  explicit SoftForwardOf(const Operands& o) : Base(o), y_(static_cast<T*>(o.y)) {}
 
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
@@ -147,18 +185,21 @@ class SoftForward : public SoftPasses<T> {
  private:
   T* y_;
 };
+template <class T>
+using SoftForward = SoftForwardOf<T, true>;
 
 // ∂y/∂β = Σ w · (x − y)² / Σ w.
-template <class T>
-class SoftParameter : public SoftPasses<T> {
-  using Base = SoftPasses<T>;
+template <class T, bool kIsTame>
+class SoftParameterOf : public SoftPasses<T, kIsTame> {
+  using Base = SoftPasses<T, kIsTame>;
   using typename Base::D;
   using typename Base::Lane;
 
  public:
+  using Fallback = std::conditional_t<kIsTame, SoftParameterOf<T, false>, void>;
   static constexpr int kPasses = 3;
   using typename Base::State;
-  explicit SoftParameter(const Operands& o) : Base(o), y_(static_cast<Lane*>(o.y)) {}
+  explicit SoftParameterOf(const Operands& o) : Base(o), y_(static_cast<Lane*>(o.y)) {}
 
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
@@ -170,19 +211,22 @@ class SoftParameter : public SoftPasses<T> {
  private:
   Lane* y_;
 };
+template <class T>
+using SoftParameter = SoftParameterOf<T, true>;
 
 // What the gradient reads: y, half of it so that no gap is too large; and what
 // e^(β · (x − y)) is to be multiplied by to be x's share, 0 where −∞ is all there is.
-template <class T>
-class SoftPrepare : public SoftPasses<T> {
-  using Base = SoftPasses<T>;
+template <class T, bool kIsTame>
+class SoftPrepareOf : public SoftPasses<T, kIsTame> {
+  using Base = SoftPasses<T, kIsTame>;
   using typename Base::D;
   using typename Base::Lane;
   using typename Base::V;
 
  public:
+  using Fallback = std::conditional_t<kIsTame, SoftPrepareOf<T, false>, void>;
   using typename Base::State;
-  explicit SoftPrepare(const Operands& o)
+  explicit SoftPrepareOf(const Operands& o)
       : Base(o), y_(static_cast<Lane*>(o.y)), norms_(static_cast<Lane*>(o.norms)) {}
 
   template <class Which, class Window>
@@ -195,7 +239,8 @@ class SoftPrepare : public SoftPasses<T> {
     const V scaled = hn::Mul(hn::Xor(y, s.turn), s.scale);
     const auto is_top = hn::Or(hn::Eq(scaled, s.top), s.is_flat);
     const V gap = hn::Sub(scaled, s.top);
-    const V weight = Weight<D>(hn::IfThenZeroElse(is_top, hn::Mul(s.steep, gap)));
+    const V exponent = hn::IfThenZeroElse(is_top, hn::Mul(s.steep, gap));
+    const V weight = Weight<false, D>(exponent);
     const V norm = hn::Div(weight, s.weights);
     const auto is_lowest = hn::Eq(s.top, hn::Neg(hn::Inf(d)));
     lanes.Store(hn::IfThenZeroElse(is_lowest, norm), d, norms_ + out);
@@ -205,6 +250,8 @@ class SoftPrepare : public SoftPasses<T> {
   Lane* y_;
   Lane* norms_;
 };
+template <class T>
+using SoftPrepare = SoftPrepareOf<T, true>;
 
 // Its gradient: Σ dy · w · (1 + β · (x − y)), w the share of x.
 template <class T>
@@ -246,10 +293,17 @@ class SoftBackward : public Learned<T> {
                       State& s) const {
     const D d;
     const V y = lanes.Load(d, y_ + out);
-    const auto is_mean = hn::Or(hn::Eq(s.half, y), s.is_flat);
-    const V exponent =
-        hn::IfThenZeroElse(is_mean, hn::Mul(s.steep, hn::Sub(s.half, y)));
-    const V weight = hn::Mul(Weight<D>(exponent), lanes.Load(d, norms_ + out));
+    V exponent = hn::Mul(s.steep, hn::Sub(s.half, y));
+    V weight;
+    if (HWY_LIKELY(
+            hn::AllTrue(d, hn::Le(hn::Abs(exponent), hn::Set(d, 2 * kTame<Lane>))))) {
+      weight = Weight<true, D>(exponent);
+    } else {
+      const auto is_mean = hn::Or(hn::Eq(s.half, y), s.is_flat);
+      exponent = hn::IfThenZeroElse(is_mean, exponent);
+      weight = Weight<false, D>(exponent);
+    }
+    weight = hn::Mul(weight, lanes.Load(d, norms_ + out));
     const V pull =
         hn::Add(hn::Mul(exponent, Base::Number(Base::Math::kLogOf2)), Base::Number(1));
     const V term = hn::Mul(Lanes::Load(lanes, dy_ + out), hn::Mul(weight, pull));

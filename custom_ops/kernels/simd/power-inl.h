@@ -103,7 +103,25 @@ class Powers {
   };
 
   static HWY_INLINE Scaled PowerOf2(Split exponent) {
+    return {WholePowerOf2(exponent.whole), PowerOf2Less1(exponent.part)};
+  }
+
+  // 2^exponent, which must be a normal number: in half of the time.
+  static HWY_INLINE V NormalPowerOf2(V exponent) {
     const D d;
+    const DI di;
+    // To a sum with a large number the lowest bits are the whole part.
+    const V large = hn::Set(d, static_cast<Lane>(kIsFloat ? 0x1.8p23 : 0x1.8p52));
+    const V sum = hn::Add(exponent, large);
+    const V part = hn::Sub(exponent, hn::Sub(sum, large));
+    const V power = hn::Add(hn::Set(d, Lane{1}), PowerOf2Less1(part));
+    const auto whole = hn::ShiftLeft<kFraction>(hn::BitCast(di, sum));
+    return hn::BitCast(d, hn::Add(hn::BitCast(di, power), whole));
+  }
+
+ private:
+  // 2^part − 1, of a part no larger than ½.
+  static HWY_INLINE V PowerOf2Less1(V part) {
     // e^x − 1 = x + x²/2! + x³/3! + …
     constexpr double kCoefficients[] = {1.0,
                                         1.0 / 2,
@@ -118,12 +136,10 @@ class Powers {
                                         1.0 / 39916800,
                                         1.0 / 479001600,
                                         1.0 / 6227020800};
-    const V x = hn::Mul(exponent.part, hn::Set(d, static_cast<Lane>(kLogOf2)));
-    const V part = hn::Mul(x, Series<kIsFloat ? 7 : 13>(kCoefficients, x));
-    return {WholePowerOf2(exponent.whole), part};
+    const V x = hn::Mul(part, hn::Set(D(), static_cast<Lane>(kLogOf2)));
+    return hn::Mul(x, Series<kIsFloat ? 7 : 13>(kCoefficients, x));
   }
 
- private:
   // 0 below the least normal number, infinity above the greatest. To a sum with a large
   // number the lowest bits are the exponent's.
   static HWY_INLINE V WholePowerOf2(V whole) {
