@@ -246,7 +246,6 @@ class LpForward : public LpFormula<T> {
 
   explicit LpForward(const Operands& o) : Base(o) {}
 
-  HWY_INLINE void Fetch(int64_t in) const { hwy::Prefetch(this->x_ + in); }
   HWY_INLINE void Touch(int64_t in, int64_t count) const {
     ReadLines(this->x_ + in, count);
   }

@@ -31,14 +31,7 @@ class ReduceBox {
         columns_(box.axes[2]),
         windows_(plan, view.in, columns_),
         is_narrow_(kTogether > 1 &&
-                   view.lane_end - view.lane_begin <= kTogether / 2 * kVector),
-        // Where windows move by one position, the row below is the next that memory
-        // brings.
-        ahead_(plan.axes[1].stride() == 1 && plan.axes[2].stride() == 1 &&
-                       plan.axes[1].max_taps() > 1
-                   ? plan.axes[1].max_taps() * plan.axes[1].dilation() *
-                         view.in.stride[1]
-                   : 0) {}
+                   view.lane_end - view.lane_begin <= kTogether / 2 * kVector) {}
 
   HWY_INLINE void Row(int64_t d, int64_t h) {
     const R reducer(operands_);  // a copy that no store may change
@@ -49,7 +42,6 @@ class ReduceBox {
       WindowRun run = windows_.From(w);
       w += run.count;
       while (run.count > 0) {
-        if (ahead_ > 0) FetchLanes(reducer, view_, run.in + ahead_);
         int64_t done = 1;
         if (HWY_UNLIKELY(!run.taps->holds_all())) {
           WindowInParts<R>::Run(operands_, run, view_,
@@ -157,7 +149,6 @@ class ReduceBox {
   const Range columns_;
   RowWindows windows_;
   const bool is_narrow_;
-  const int64_t ahead_;  // 0: nothing is fetched
 };
 
 struct ReduceWalk {
@@ -169,8 +160,9 @@ struct ReduceWalk {
       if (!AssumptionHolds(plan, reducer, view, box)) {
         return WalkBox<typename R::Fallback>(plan, operands, view, box, scratch);
       }
-    } else if (plan.max_taps() >= 16 && plan.max_taps() <= TapTable::kMost) {
-      // Its taps lie far apart; those of larger windows come in memory's order.
+    } else if (plan.max_taps() > 1 && plan.max_taps() <= TapTable::kMost) {
+      // Windows jump from row to row, which memory does not like. Larger ones come in
+      // its own order.
       Touch(reducer, view, view.in, InputsOf(plan, box));
     }
     ReduceBox<R> outputs(plan, operands, view, box);
