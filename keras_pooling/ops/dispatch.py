@@ -232,7 +232,7 @@ def implementation_of(x: Any) -> Any:
 
 _host: Any = None
 use_compiled = _library.use_compiled
-if keras.config.backend() in _library.HOSTS:
+if keras.config.backend() in _library.HOSTS and _library.is_first_import():
     _host = importlib.import_module(
         f"keras_pooling.implementations.{keras.config.backend()}"
     )
