@@ -35,6 +35,9 @@ _MAX_DTYPES = {
 }
 
 
+# Of any dtype, that many take no more bytes than 64 bits count.
+_MOST_ELEMENTS = 2**60 - 1
+
 # The parameter that some functions have, which may be learned.
 PARAMETERS = {"gem_pool": "p", "mixed_pool": "alpha", "soft_pool": "beta"}
 
@@ -119,16 +122,22 @@ def plan(
     windows = windows.of_rank(rank)
     axes = arguments.spatial_axes(data_format, rank)
     sizes = tuple(shape[axis] for axis in axes)
+    received = ", ".join(filter(None, (f"shape={shape}", windows.received())))
     misfit = windows.misfit(sizes)
     if misfit:
         finding, remedy = misfit
-        received = ", ".join(filter(None, (f"shape={shape}", windows.received())))
         raise ArgumentError(f"{finding}. Received {received}. {remedy}")
     pooled = dict(zip(axes, windows.output_sizes(sizes), strict=True))
     dropped = () if keepdims else axes
     output_shape = tuple(
         pooled.get(axis, size) for axis, size in enumerate(shape) if axis not in dropped
     )
+    # JAX ends the process where a number of bytes overflows.
+    if math.prod(n for n in output_shape if isinstance(n, int)) > _MOST_ELEMENTS:
+        raise ArgumentError(
+            f"the output {output_shape} would have more than 2^60 elements. Received "
+            f"{received}. Ask for a smaller output."
+        )
     index_dtype = arguments.index_dtype(sizes)
     return Plan(windows, output_shape, dropped, index_dtype, None not in shape)
 
