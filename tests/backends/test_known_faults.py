@@ -73,18 +73,21 @@ def test_a_last_window_outside_the_input_is_none(
     assert np.isfinite(array(y)).all()
 
 
+@pytest.mark.skipif(
+    BACKEND == "tensorflow" and not kp.build_info()["compiled"],
+    reason="TensorFlow's own pool, which loses some NaNs, serves",
+)
 @known_as("tensorflow#125965")
-def test_nan_wins_wherever_its_channel_is(references):
-    for channels in (1, 3, 8, 17):
-        for data_format in ("channels_last", "channels_first"):
-            for channel in range(channels):
-                x = np.zeros((1, 4, 4, channels), "float32")
-                x[0, 3, 0, channel] = np.nan
-                x = reference.from_channels_last(x, data_format)
-                y = array(kp.ops.max_pool(x, 3, 1, data_format=data_format))
-                y = reference.to_channels_last(y, data_format)
-                found = np.argwhere(np.isnan(y)).tolist()
-                assert found == [[0, 1, 0, channel]]
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("channels", [1, 8, 19])
+def test_nan_wins_wherever_its_channel_is(channels, data_format, references):
+    x = np.zeros((channels, 4, 4, channels), "float32")
+    for channel in range(channels):
+        x[channel, 3, 0, channel] = np.nan
+    x = reference.from_channels_last(x, data_format)
+    y = array(kp.ops.max_pool(x, 3, 1, data_format=data_format))
+    found = np.argwhere(np.isnan(reference.to_channels_last(y, data_format))).tolist()
+    assert found == [[channel, 1, 0, channel] for channel in range(channels)]
 
 
 @known_as("tensorflow#62435", "tensorflow#4886")
