@@ -4,8 +4,7 @@
 
 For CMake, when all libraries are installed, and stripped. The loader compares a library
 with its digest before it loads it. BLAKE2b is as strong as SHA-256 and takes 4 ms for
-the 6 MB here on any processor, where SHA-256 takes four times that without instructions
-for it.
+the 6 MB here on any processor; SHA-256 takes 3 ms, and without instructions for it 8.
 """
 
 import hashlib
