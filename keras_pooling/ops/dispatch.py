@@ -122,24 +122,27 @@ def plan(
     windows = windows.of_rank(rank)
     axes = arguments.spatial_axes(data_format, rank)
     sizes = tuple(shape[axis] for axis in axes)
-    received = ", ".join(filter(None, (f"shape={shape}", windows.received())))
     misfit = windows.misfit(sizes)
     if misfit:
-        finding, remedy = misfit
-        raise ArgumentError(f"{finding}. Received {received}. {remedy}")
+        raise _misfit(shape, windows, *misfit)
     pooled = dict(zip(axes, windows.output_sizes(sizes), strict=True))
     dropped = () if keepdims else axes
     output_shape = tuple(
         pooled.get(axis, size) for axis, size in enumerate(shape) if axis not in dropped
     )
-    # JAX ends the process where a number of bytes overflows.
-    if math.prod(n for n in output_shape if isinstance(n, int)) > _MOST_ELEMENTS:
-        raise ArgumentError(
-            f"the output {output_shape} would have more than 2^60 elements. Received "
-            f"{received}. Ask for a smaller output."
-        )
+    # JAX ends the process where a number of bytes overflows. PyTorch does not, and its
+    # compiler would make a condition of it.
+    known = [1 if size is None else size for size in output_shape]
+    if not is_compiling() and math.prod(known) > _MOST_ELEMENTS:
+        finding = f"the output {output_shape} would have more than 2^60 elements"
+        raise _misfit(shape, windows, finding, "Ask for a smaller output.")
     index_dtype = arguments.index_dtype(sizes)
     return Plan(windows, output_shape, dropped, index_dtype, None not in shape)
+
+
+def _misfit(shape: Any, windows: Windows, finding: str, remedy: str) -> ArgumentError:
+    received = ", ".join(filter(None, (f"shape={shape}", windows.received())))
+    return ArgumentError(f"{finding}. Received {received}. {remedy}")
 
 
 _cached_plan = functools.lru_cache(maxsize=1024)(plan)
