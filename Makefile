@@ -36,8 +36,9 @@ import sys, tomllib
 table = tomllib.load(open("pyproject.toml", "rb"))
 project, build = table["project"], table["build-system"]["requires"]
 extras = project["optional-dependencies"]
-run = build + ["cmake", "ninja"] + project["dependencies"] + extras["tensorflow"] + extras["examples"]
-print(*(run if sys.argv[1] == "run" else table["dependency-groups"][sys.argv[1]]), sep="\n")
+groups = table["dependency-groups"]
+run = build + groups["build"] + project["dependencies"] + extras["tensorflow"] + extras["examples"]
+print(*(run if sys.argv[1] == "run" else groups[sys.argv[1]]), sep="\n")
 endef
 export LIST_REQUIREMENTS
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check

@@ -10,10 +10,11 @@ import contextlib
 import contextvars
 import ctypes
 import functools
+import hashlib
 import importlib
 import importlib.metadata
 import os
-import struct
+import platform
 import sys
 import threading
 import warnings
@@ -21,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 REBUILD_COMMAND = (
     "pip install --no-build-isolation --no-deps --force-reinstall . "
@@ -30,6 +31,10 @@ REBUILD_COMMAND = (
 )
 
 _ABI = 1  # of the core's C entry, as custom_ops/hosts/c/keras_pooling.h has it
+
+# A framework takes the names of our ops once per process, so only the first import of
+# this package has them: neither another copy of it, nor the same one once more.
+_FIRST = sys.modules.setdefault("_keras_pooling_first_import", sys.modules[__name__])
 
 _portable_here: contextvars.ContextVar[bool] = contextvars.ContextVar(
     "keras_pooling_portable", default=False
@@ -42,6 +47,15 @@ HOSTS = ("jax", "tensorflow", "torch")
 _GAINS = {"jax": "ten times", "tensorflow": "twice", "torch": "five times"}
 
 
+class _Record(NamedTuple):
+    """What the build says of the libraries beside `_build_info.py`."""
+
+    folder: Path
+    tensorflow: str  # the version they were built against
+    machine: str
+    libraries: dict[str, tuple[int, str]]  # by name, their size and digest
+
+
 @dataclass
 class _Outcome:
     """What the one attempt to load the library came to."""
@@ -49,6 +63,7 @@ class _Outcome:
     core: ctypes.CDLL | None = None
     ops: ModuleType | None = None  # TensorFlow's, where Keras runs on it
     problem: str = ""  # why it cannot be used: the portable path serves instead
+    remedy: str = REBUILD_COMMAND
     bad_target: str = ""  # KERAS_POOLING_TARGET names no target: always an error
     xla_problem: str = ""  # why XLA cannot compile them: the portable path serves there
     warned: bool = False
@@ -62,14 +77,14 @@ def load() -> ModuleType | None:
     """Returns TensorFlow's module of the compiled ops, or None where they cannot run.
 
     The library is loaded once per process, at the first call. Where it cannot be used,
-    the first call warns, naming both TensorFlow versions and the command that mends it.
+    the first call warns, naming what was found and the command that mends it.
 
     Returns:
         The module of `tf.load_op_library`; None on other Keras backends, with
         `KERAS_POOLING_PORTABLE=1`, and where the library does not fit.
 
     Raises:
-        RuntimeError: The library cannot be used and `KERAS_POOLING_REQUIRE_COMPILED=1`.
+        ImportError: The library cannot be used and `KERAS_POOLING_REQUIRE_COMPILED=1`.
         ValueError: `KERAS_POOLING_TARGET` names no instruction set of this machine.
     """
     return _usable().ops
@@ -104,7 +119,7 @@ def use_compiled(x: Any) -> bool:
         needs must load too; where it does not, the first call warns.
 
     Raises:
-        RuntimeError: Either does not load and `KERAS_POOLING_REQUIRE_COMPILED=1`.
+        ImportError: Either does not load and `KERAS_POOLING_REQUIRE_COMPILED=1`.
     """
     if _portable_here.get() or not _wanted() or not _ON_CPU[_backend()](x):
         return False
@@ -146,11 +161,14 @@ def build_info() -> dict[str, Any]:
         this machine can run, best first).
     """
     core = core_here()
-    built = _build_record()
+    try:
+        built = _read_record().tensorflow or None
+    except OSError:
+        built = None
     running = sys.modules.get("tensorflow")
     return {
         "version": package_version(),
-        "tensorflow_built": (built.TENSORFLOW_VERSION or None) if built else None,
+        "tensorflow_built": built,
         "tensorflow_running": getattr(running, "__version__", None),
         "compiled": core is not None,
         "target": _text(core.KerasPoolingTarget) if core else None,
@@ -164,6 +182,11 @@ def package_version() -> str:
         return importlib.metadata.version("keras_pooling")
     except importlib.metadata.PackageNotFoundError:  # a source tree, not installed
         return "0+unknown"
+
+
+def is_first_import() -> bool:
+    """Whether no other import of this package came before it in the process."""
+    return _FIRST is sys.modules.get(__name__)
 
 
 def _loaded() -> _Outcome:
@@ -191,25 +214,30 @@ def _usable() -> _Outcome:
 
 
 def _attempt() -> _Outcome:
-    record = _build_record()
-    if record is None:
-        return _Outcome(problem="keras_pooling: its compiled ops are not built.")
-    path = Path(record.__file__).with_name("libkeras_pooling.so")
-    versions, problem = "", ""
-    if _backend() == "tensorflow":
-        versions, problem = _tensorflow_versions(
-            getattr(record, "TENSORFLOW_VERSION", "")
+    if not is_first_import():
+        return _Outcome(
+            problem="keras_pooling: its compiled ops belong to the copy that was "
+            f"imported first, from {_folder_of(_FIRST)}.",
+            remedy="start Python anew, with one copy on sys.path",
         )
-    if problem:
-        return _Outcome(problem=problem)
+    versions = ""
     try:
-        _check_whole(path)
-        core = ctypes.CDLL(str(path))
+        record = _read_record()
+        if _backend() == "tensorflow":
+            versions = _tensorflow_versions(record.tensorflow)
+        if record.machine != platform.machine():
+            raise OSError(
+                f"they are for {record.machine}, while this machine is "
+                f"{platform.machine()}"
+            )
+        core = ctypes.CDLL(str(_checked(record, "libkeras_pooling.so")))
         if core.KerasPoolingAbi() != _ABI:
-            raise OSError(f"{path.name} is of another version of keras_pooling")
+            raise OSError("libkeras_pooling.so is of another version of keras_pooling")
         outcome = _Outcome(core, bad_target=_text(core.KerasPoolingTargetError))
         if _backend() == "tensorflow":
-            _load_adapters(outcome, path, versions)
+            _load_adapters(outcome, record, versions)
+    except _NotBuilt as error:
+        return _Outcome(problem=f"keras_pooling: {error}.", remedy=error.remedy)
     except Exception as error:  # of the loader, or of TensorFlow's
         return _Outcome(
             problem=f"keras_pooling: its compiled ops{versions} do not load: "
@@ -218,31 +246,30 @@ def _attempt() -> _Outcome:
     return outcome
 
 
-def _tensorflow_versions(built: str) -> tuple[str, str]:
-    """The two versions, to be named in messages, and what is wrong with them."""
+def _tensorflow_versions(built: str) -> str:
+    """The two versions, to be named in messages. Raises OSError if they do not fit."""
     import tensorflow as tf
 
-    versions = (
-        f" (built against TensorFlow {built or 'none'}, while TensorFlow "
-        f"{tf.__version__} runs)"
-    )
     # Checked before loading: TensorFlow's C++ interface changes with the minor version.
-    if _minor(built) == _minor(tf.__version__):
-        return versions, ""
-    return versions, f"keras_pooling: its compiled ops{versions} do not fit."
+    if _minor(built) != _minor(tf.__version__):
+        raise OSError(
+            f"they are built against TensorFlow {built or 'none'}, while TensorFlow "
+            f"{tf.__version__} runs"
+        )
+    return (
+        f" (built against TensorFlow {built}, while TensorFlow {tf.__version__} runs)"
+    )
 
 
-def _load_adapters(outcome: _Outcome, core: Path, versions: str) -> None:
+def _load_adapters(outcome: _Outcome, record: _Record, versions: str) -> None:
     """Registers the ops with TensorFlow, and where that can be, with its XLA."""
     import tensorflow as tf
 
-    ops, xla = (core.with_name(f"_keras_pooling_{name}.so") for name in ("ops", "xla"))
-    _check_whole(ops)
+    ops = _checked(record, "_keras_pooling_ops.so")
     outcome.ops = tf.load_op_library(str(ops))
     # Not every build of one TensorFlow version has all that this second library needs.
     try:
-        _check_whole(xla)
-        tf.load_library(str(xla))
+        tf.load_library(str(_checked(record, "_keras_pooling_xla.so")))
     except (tf.errors.OpError, OSError) as error:
         outcome.xla_problem = (
             "keras_pooling: inside XLA (jit_compile=True) its compiled ops"
@@ -250,27 +277,44 @@ def _load_adapters(outcome: _Outcome, core: Path, versions: str) -> None:
         )
 
 
-def _check_whole(path: Path) -> None:
-    """Raises OSError for a file that was cut off: loaded, it would end the process.
+def _checked(record: _Record, name: str) -> Path:
+    """The path of a library, if it is as it was built.
 
-    An ELF file ends with the table of its sections; its header says where that is.
+    Of a file that was cut off, or overwritten, loading would end the process. This
+    finds faults, not forgeries: who can write the library can write the record.
+
+    Raises:
+        OSError: if it is not.
     """
+    path = record.folder / name
+    if name not in record.libraries:
+        raise OSError(f"{name} was not built")
+    size, digest = record.libraries[name]
+    try:
+        found_size = path.stat().st_size
+    except FileNotFoundError:
+        raise OSError(f"{name} is missing from {record.folder}") from None
+    if found_size != size:
+        raise OSError(
+            f"{name} was cut off or replaced: it has {found_size} bytes, and had "
+            f"{size} when it was built"
+        )
     with path.open("rb") as file:
-        header = file.read(64)
-    if header[:4] != b"\x7fELF" or len(header) < 64:
-        raise OSError(f"{path.name} is no library")
-    (table,) = struct.unpack_from("<Q", header, 40)
-    entry, entries = struct.unpack_from("<HH", header, 58)
-    if table + entry * entries > path.stat().st_size:
-        raise OSError(f"{path.name} was cut off")
+        found = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32))
+    if found.hexdigest() != digest:
+        raise OSError(
+            f"{name} was damaged or replaced: its digest is "
+            f"{found.hexdigest()[:12]}…, and was {digest[:12]}… when it was built"
+        )
+    return path
 
 
 def _fall_back(outcome: _Outcome, problem: str) -> None:
     """Warns, once, that the portable path serves; raises where that is forbidden."""
     if _is_set("KERAS_POOLING_REQUIRE_COMPILED"):
-        raise RuntimeError(
+        raise _RequiredError(
             f"{problem} KERAS_POOLING_REQUIRE_COMPILED=1 forbids the portable path. "
-            f"To mend it: {REBUILD_COMMAND}."
+            f"To mend it: {outcome.remedy}."
         )
     with _lock:
         first, outcome.warned = not outcome.warned, True
@@ -278,16 +322,55 @@ def _fall_back(outcome: _Outcome, problem: str) -> None:
         warnings.warn(
             f"{problem} The portable path is used instead, at the speed of Keras's own "
             f"layers: a compiled max pool trains about {_GAINS[_backend()]} as fast. "
-            f"To mend it: {REBUILD_COMMAND}.",
+            f"To mend it: {outcome.remedy}.",
             stacklevel=3,
         )
 
 
-def _build_record() -> ModuleType | None:
+class _RequiredError(ImportError):
+    """What was to be loaded, and nothing else, is not there."""
+
+    # AutoGraph makes an error anew, with where it came from, by this alone.
+    __init__ = Exception.__init__
+
+
+class _NotBuilt(OSError):
+    """There are no libraries beside this file."""
+
+    def __init__(self) -> None:
+        here = _folder_of(sys.modules[__name__])
+        super().__init__(f"its compiled ops are not built in {here}")
+        self.remedy = REBUILD_COMMAND
+        for folder in map(Path, sys.path):
+            other = folder / "keras_pooling"
+            if other != here and (other / "_build_info.py").exists():
+                self.remedy = (
+                    f"have {folder}, whose copy is built, stand before {here.parent} "
+                    f"on sys.path, or {REBUILD_COMMAND}"
+                )
+                break
+
+
+def _read_record() -> _Record:
+    """Raises OSError where there is none, or one that is damaged."""
     try:
-        return importlib.import_module("keras_pooling._build_info")
-    except (ImportError, SyntaxError, ValueError):  # none, or one that is damaged
-        return None
+        module = importlib.import_module("keras_pooling._build_info")
+        libraries = {
+            name: (int(size), str(digest))
+            for name, (size, digest) in module.LIBRARIES.items()
+        }
+        versions = (str(module.TENSORFLOW_VERSION), str(module.MACHINE))
+        return _Record(_folder_of(module), *versions, libraries)
+    except ModuleNotFoundError:
+        raise _NotBuilt() from None
+    except Exception as error:  # a file that is damaged may raise whatever it likes
+        raise OSError(
+            f"_build_info.py is damaged ({type(error).__name__}: {_first_line(error)})"
+        ) from error
+
+
+def _folder_of(module: ModuleType) -> Path:
+    return Path(module.__file__ or "").parent
 
 
 def _wanted() -> bool:
@@ -315,7 +398,7 @@ def _text(function: Any) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def inside_xla() -> bool:

@@ -99,11 +99,45 @@ core.KerasPoolingSetThreads(4)
 assert run("SelectingPool", [x], [y], window=[2, 2])[0] == 0
 child = os.fork()
 if child == 0:
+    small = np.zeros_like(y[:1, :4])  # which no second thread is worth
+    run("SelectingPool", [np.ascontiguousarray(x[:1, :8])], [small], window=[2, 2])
     status, _ = run("SelectingPool", [x], [other], window=[2, 2])
-    os._exit(0 if status == 0 and (y == other).all() else 1)
+    same = (y == other).all() and (small == y[:1, :4]).all()
+    os._exit(0 if status == 0 and same else 1)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """)
     assert done.stdout.strip() == "0", done.stderr
+
+
+def test_a_process_is_interrupted_and_ends_while_its_threads_pool():
+    done = run_host("""
+import os, signal, threading, time
+x = np.random.default_rng(0).random((8, 256, 256, 16), "float32")
+exact, y = (np.zeros((8, 254, 254, 16), "float32") for _ in range(2))
+pool = lambda y: run("SelectingPool", [x], [y], window=[3, 3], strides=[1, 1])[0]
+core.KerasPoolingSetThreads(4)
+assert pool(exact) == 0
+
+def work():
+    mine = np.zeros_like(exact)
+    while True:
+        pool(mine)
+
+def interrupt():
+    time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGINT)
+
+for target in (work, work, interrupt):
+    threading.Thread(target=target, daemon=True).start()
+try:
+    while True:
+        pool(y)
+except KeyboardInterrupt:
+    print("interrupted")
+assert pool(y) == 0 and (y == exact).all()
+print("ended")
+""")
+    assert done.stdout.split() == ["interrupted", "ended"], done.stderr
 
 
 def test_jax_runs_it_with_the_handler_of_custom_calls():

@@ -1,7 +1,11 @@
 """Finding, checking and loading the compiled ops, and choosing between the paths."""
 
 import concurrent.futures
+import importlib.metadata
+import importlib.util
 import pathlib
+import platform
+import shutil
 import sys
 import types
 import warnings
@@ -10,11 +14,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import run_python
+from processes import TESTS, run_python
 
 import keras_pooling as kp
 from keras_pooling import _build_info
 from keras_pooling import _library as library
+
+sys.path.append(str(TESTS.parent / "custom_ops"))
+from write_build_info import digest_of
 
 SWITCHES = (
     "KERAS_POOLING_PORTABLE",
@@ -29,20 +36,46 @@ def run_code(code, **environment):
     return run_python("-W", "always", "-c", code, **switches)
 
 
-@pytest.fixture
-def built_against(monkeypatch):
-    """Makes library.py start over with a record that names another TensorFlow."""
+LIBRARIES = tuple(_build_info.LIBRARIES)
+CORE, OPS, XLA = LIBRARIES
+BUILT = pathlib.Path(_build_info.__file__).parent
 
-    def pretend(version, folder):
+
+@pytest.fixture
+def built(monkeypatch):
+    """Makes library.py start over with another record, in a folder."""
+
+    def pretend(folder, **changes):
         record = types.ModuleType("keras_pooling._build_info")
-        record.TENSORFLOW_VERSION = version
+        vars(record).update(vars(_build_info), **changes)
         record.__file__ = str(folder / "_build_info.py")
         monkeypatch.setitem(sys.modules, "keras_pooling._build_info", record)
-        monkeypatch.setattr(library, "_outcome", None)
-        for name in SWITCHES:
-            monkeypatch.delenv(name, raising=False)
+        start_over(monkeypatch)
 
     return pretend
+
+
+def start_over(monkeypatch):
+    monkeypatch.setattr(library, "_outcome", None)
+    for name in SWITCHES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def assert_told(monkeypatch, *words):
+    """One warning holds the words, or an error where that is asked for."""
+    with pytest.warns(UserWarning) as caught:
+        assert library.load() is None
+        assert not library.use_compiled(tf.zeros(1))
+        y = kp.ops.max_pool(tf.reshape(tf.range(4.0), (1, 2, 2, 1)), 2)
+    assert y.numpy().ravel() == [3]
+    (message,) = [str(warning.message) for warning in caught]
+    monkeypatch.setenv("KERAS_POOLING_REQUIRE_COMPILED", "1")
+    with pytest.raises(ImportError) as error:
+        kp.ops.max_pool(tf.zeros((1, 2, 2, 1)), 2)
+    for word in (*words, "keras_pooling: ", "To mend it: "):
+        assert word in message
+        assert word in str(error.value)
+    monkeypatch.delenv("KERAS_POOLING_REQUIRE_COMPILED")
 
 
 def test_the_library_is_loaded_once():
@@ -52,72 +85,117 @@ def test_the_library_is_loaded_once():
     assert all(ops is loaded[0] for ops in loaded)
 
 
-def test_another_minor_version_warns_once_with_both_versions(built_against, tmp_path):
-    built_against("2.5.1", tmp_path)
-    with pytest.warns(UserWarning) as caught:
-        assert library.load() is None
-    message = str(caught[0].message)
-    assert "2.5.1" in message
-    assert tf.__version__ in message
-    assert "pip install --no-build-isolation" in message
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert library.load() is None
-        assert not library.use_compiled(tf.zeros(1))
+def test_another_minor_version_is_told_with_both_versions(built, tmp_path, monkeypatch):
+    built(tmp_path, TENSORFLOW_VERSION="2.5.1")
+    command = "pip install --no-build-isolation"
+    assert_told(monkeypatch, "2.5.1", tf.__version__, command)
 
 
-def test_another_patch_version_is_accepted(built_against, tmp_path):
+def test_another_patch_version_is_accepted(built, tmp_path, monkeypatch):
     minor = ".".join(tf.__version__.split(".")[:2])
-    built_against(f"{minor}.99", tmp_path)
-    with pytest.warns(UserWarning, match="do not load"):  # past the check: no file here
-        assert library.load() is None
+    built(tmp_path, TENSORFLOW_VERSION=f"{minor}.99")
+    assert_told(monkeypatch, "is missing")  # past the check: no file here
 
 
-LIBRARIES = ("libkeras_pooling.so", "_keras_pooling_ops.so", "_keras_pooling_xla.so")
+def test_another_machine_is_told(built, tmp_path, monkeypatch):
+    built(tmp_path, MACHINE="abacus64")
+    assert_told(monkeypatch, "they are for abacus64", platform.machine())
+
+
+def with_zeros_in_its_midst(content):
+    third = len(content) // 3
+    return content[:third] + bytes(third) + content[2 * third :]
+
+
 DAMAGE = {
-    "cut off": lambda content: content[: len(content) * 2 // 3],
-    "cut off in its header": lambda content: content[:20],
-    "empty": lambda content: b"",
-    "something else": lambda content: b"#!/bin/sh" + 100 * b" ",
+    "cut off": (lambda content: content[: len(content) * 2 // 3], "was cut off"),
+    "cut off in its header": (lambda content: content[:20], "has 20 bytes, and had"),
+    "empty": (lambda content: b"", "it has 0 bytes"),
+    "half written": (with_zeros_in_its_midst, "was damaged or replaced: its digest"),
+    "another library": (lambda _: (BUILT / XLA).read_bytes(), "or replaced"),
+    "no library": (lambda _: b"#!/bin/sh", "has 9 bytes"),
+    "missing": (None, "is missing"),
 }
 
 
-@pytest.mark.parametrize("damaged", LIBRARIES[:2])
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_library_is_a_warning(damage, damaged, built_against, tmp_path):
-    for name in LIBRARIES:
-        content = pathlib.Path(_build_info.__file__).with_name(name).read_bytes()
-        content = damage(content) if name == damaged else content
-        (tmp_path / name).write_bytes(content)
-    built_against(tf.__version__, tmp_path)
-    with pytest.warns(UserWarning, match=f"do not load: {damaged} (is no|was cut)"):
-        assert library.load() is None
-    assert kp.ops.max_pool(tf.ones((1, 2, 2, 1)), 2).shape == (1, 1, 1, 1)
-
-
-def test_a_damaged_record_of_the_build_is_a_warning(monkeypatch):
-    def damaged(name):
-        return compile("TENSORFLOW_VERSION =", name, "exec")
-
-    monkeypatch.setattr(library.importlib, "import_module", damaged)
-    monkeypatch.setattr(library, "_outcome", None)
-    for name in SWITCHES:
-        monkeypatch.delenv(name, raising=False)
-    with pytest.warns(UserWarning, match="are not built"):
-        assert library.load() is None
-
-
-def test_a_missing_library_is_an_error_where_it_is_required(
-    built_against, tmp_path, monkeypatch
+@pytest.mark.parametrize("damaged", [CORE, OPS])
+@pytest.mark.parametrize("damage, finding", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_library_is_told(
+    damage, finding, damaged, built, tmp_path, monkeypatch
 ):
-    built_against("2.5.1", tmp_path)
-    monkeypatch.setenv("KERAS_POOLING_REQUIRE_COMPILED", "1")
-    with pytest.raises(RuntimeError, match=r"2\.5\.1.*REQUIRE_COMPILED.*pip install"):
-        library.load()
+    for name in LIBRARIES:
+        (tmp_path / name).symlink_to(BUILT / name)
+    (tmp_path / damaged).unlink()
+    if damage is not None:
+        (tmp_path / damaged).write_bytes(damage((BUILT / damaged).read_bytes()))
+    built(tmp_path)
+    assert_told(monkeypatch, f"do not load: {damaged} ", finding)
 
 
-def test_registering_never_fails(built_against, tmp_path, monkeypatch):
-    built_against("2.5.1", tmp_path)
+def test_what_no_loader_takes_is_told(built, tmp_path, monkeypatch):
+    # As it was built, by its digest, yet for another machine.
+    content = bytearray((BUILT / CORE).read_bytes())
+    content[18:20] = b"\xff\xfe"
+    (tmp_path / CORE).write_bytes(content)
+    sizes = {CORE: (len(content), digest_of(tmp_path / CORE))}
+    built(tmp_path, LIBRARIES={**_build_info.LIBRARIES, **sizes})
+    assert_told(monkeypatch, "do not load: ", str(tmp_path / CORE))
+    # Another library, by the name of ours.
+    (tmp_path / CORE).unlink()
+    (tmp_path / CORE).symlink_to(libm())
+    sizes = {CORE: ((tmp_path / CORE).stat().st_size, digest_of(tmp_path / CORE))}
+    built(tmp_path, LIBRARIES={**_build_info.LIBRARIES, **sizes})
+    assert_told(monkeypatch, "do not load: ", "KerasPoolingAbi")
+
+
+def libm():
+    """The path of the C library's mathematics, which is in the process."""
+    lines = pathlib.Path("/proc/self/maps").read_text().splitlines()
+    return next(line.split()[-1] for line in lines if "/libm.so" in line)
+
+
+RECORDS = {
+    "bad syntax": ("TENSORFLOW_VERSION =", "SyntaxError"),
+    "cut off in a name": ('TENSORFLOW_VERSION = "2.21.0"\nMACHI', "NameError"),
+    "zeros": ("\0" * 100, "Error"),
+    "empty": ("", "LIBRARIES"),
+    "no version": ('MACHINE = ""\nLIBRARIES = {}', "TENSORFLOW_VERSION"),
+    "no list": ('TENSORFLOW_VERSION = MACHINE = ""\nLIBRARIES = 3', "AttributeError"),
+    "no digest": (
+        f'TENSORFLOW_VERSION = MACHINE = ""\nLIBRARIES = {{"{CORE}": 3}}',
+        "TypeError",
+    ),
+}
+
+
+@pytest.mark.parametrize("text, finding", RECORDS.values(), ids=RECORDS)
+def test_a_damaged_record_of_the_build_is_told(text, finding, tmp_path, monkeypatch):
+    file = tmp_path / "_build_info.py"
+    file.write_text(text)
+
+    def from_file(name):
+        assert name == "keras_pooling._build_info"
+        spec = importlib.util.spec_from_file_location(name, file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    # Not of importlib itself, which others use meanwhile.
+    replaced = types.SimpleNamespace(**vars(importlib))
+    replaced.import_module = from_file
+    monkeypatch.setattr(library, "importlib", replaced)
+    start_over(monkeypatch)
+    assert_told(monkeypatch, "_build_info.py is damaged", finding)
+    assert library.build_info()["tensorflow_built"] is None
+
+
+def test_a_library_that_was_not_built_is_told(built, tmp_path, monkeypatch):
+    built(tmp_path, LIBRARIES={})
+    assert_told(monkeypatch, f"{CORE} was not built")
+
+
+def test_registering_never_fails(built, tmp_path, monkeypatch):
+    built(tmp_path, TENSORFLOW_VERSION="2.5.1")
     monkeypatch.setenv("KERAS_POOLING_REQUIRE_COMPILED", "1")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -126,11 +204,139 @@ def test_registering_never_fails(built_against, tmp_path, monkeypatch):
 
 def test_without_a_build_the_warning_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_pooling._build_info", None)
-    monkeypatch.setattr(library, "_outcome", None)
-    monkeypatch.delenv("KERAS_POOLING_REQUIRE_COMPILED", raising=False)
-    with pytest.warns(UserWarning, match="not built"):
-        assert library.load() is None
+    start_over(monkeypatch)
+    assert_told(monkeypatch, "are not built", str(pathlib.Path(kp.__file__).parent))
     assert library.build_info()["tensorflow_built"] is None
+
+
+def test_without_a_build_another_copy_that_has_one_is_named(monkeypatch, tmp_path):
+    (tmp_path / "keras_pooling").mkdir()
+    (tmp_path / "keras_pooling" / "_build_info.py").touch()
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setitem(sys.modules, "keras_pooling._build_info", None)
+    start_over(monkeypatch)
+    assert_told(monkeypatch, f"have {tmp_path}, whose copy is built, stand before")
+
+
+# The whole of it, in a process of its own. Its package is a copy in a folder.
+PRELUDE = """
+import importlib, os, sys, threading, warnings
+sys.meta_path[:] = [f for f in sys.meta_path if "Redirecting" not in type(f).__name__]
+sys.path.insert(0, {folder!r})
+warnings.simplefilter("always")
+caught = []
+def keep(message, *_):
+    if "keras_pooling" in str(message):
+        caught.append(str(message))
+warnings.showwarning = keep
+import numpy as np, keras, keras_pooling as kp
+assert kp.__file__.startswith({folder!r}), kp.__file__
+
+def told(*words):
+    message, = caught
+    caught.clear()
+    missing = [word for word in words if word not in message]
+    assert not missing, (missing, message)
+
+def check():
+    x = keras.ops.reshape(keras.ops.arange(16.0), (1, 4, 4, 1))
+    y = kp.layers.MaxPooling2D(2)(x)
+    assert keras.ops.convert_to_numpy(y).ravel().tolist() == [5, 7, 13, 15]
+
+def check_required(*words):
+    os.environ["KERAS_POOLING_REQUIRE_COMPILED"] = "1"
+    try:
+        check()
+    except ImportError as error:
+        missing = [word for word in words if word not in str(error)]
+        assert not missing, (missing, str(error))
+    else:
+        raise AssertionError("no ImportError")
+    os.environ["KERAS_POOLING_REQUIRE_COMPILED"] = ""
+
+def forget():
+    for name in [name for name in sys.modules if name.split(".")[0] == "keras_pooling"]:
+        del sys.modules[name]
+"""
+
+
+def run_copy(folder, code, **environment):
+    """Runs code beside a copy of the package, in which it may damage what it likes."""
+    sources = pathlib.Path(kp.__file__).parent
+    ignore = shutil.ignore_patterns("__pycache__", "*.so", "_build_info.py")
+    shutil.copytree(sources, folder / "keras_pooling", ignore=ignore)
+    for name in (*LIBRARIES, "_build_info.py"):
+        shutil.copy(BUILT / name, folder / "keras_pooling" / name)
+    before, after = code.split("# import\n")
+    before = f"folder = {str(folder / 'keras_pooling')!r}\n{before}"
+    code = before + PRELUDE.format(folder=str(folder)) + after
+    done = run_code(code + "\nprint('ended')", **environment)
+    assert done.stdout.split()[-1:] == ["ended"], done.stdout + done.stderr
+
+
+HALF_WRITTEN = """
+import os
+path = os.path.join(folder, "libkeras_pooling.so")
+os.truncate(path, os.path.getsize(path) // 2)
+# import
+threads = [threading.Thread(target=check) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+told("libkeras_pooling.so was cut off", "To mend it")
+check()
+assert not caught and not kp.build_info()["compiled"]
+check_required("libkeras_pooling.so was cut off", "To mend it")
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+def test_after_half_an_installation_a_process_lives(backend, tmp_path):
+    run_copy(tmp_path, HALF_WRITTEN, KERAS_BACKEND=backend)
+
+
+WITHOUT_XLA = """
+import os
+os.unlink(os.path.join(folder, "_keras_pooling_xla.so"))
+# import
+import tensorflow as tf
+check()
+assert not caught and kp.build_info()["compiled"]
+words = ("inside XLA", "_keras_pooling_xla.so is missing", "To mend it")
+x = tf.reshape(tf.range(4.0), (1, 2, 2, 1))
+function = tf.function(lambda x: kp.ops.max_pool(x, 2), jit_compile=True)
+assert function(x).numpy().ravel() == [3]
+told(*words)
+os.environ["KERAS_POOLING_REQUIRE_COMPILED"] = "1"
+try:
+    tf.function(lambda x: kp.ops.avg_pool(x, 2), jit_compile=True)(x)
+except ImportError as error:
+    assert all(word in str(error) for word in words), error
+else:
+    raise AssertionError
+os.environ["KERAS_POOLING_REQUIRE_COMPILED"] = ""
+"""
+IMPORTED_TWICE = """
+# import
+check()
+importlib.reload(kp); check()
+importlib.reload(kp._library); check()
+assert kp.build_info()["compiled"] and not caught
+forget()
+import keras_pooling as kp
+check()
+told("the copy that was imported first", "start Python anew")
+check_required("the copy that was imported first")
+"""
+
+
+def test_without_the_library_for_xla_the_rest_is_compiled(tmp_path):
+    # And, to spare a process, what the next test tests.
+    run_copy(tmp_path, WITHOUT_XLA + IMPORTED_TWICE.split("# import\n")[1])
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_second_import_in_a_process_is_told(backend, tmp_path):
+    run_copy(tmp_path, IMPORTED_TWICE, KERAS_BACKEND=backend)
 
 
 def test_build_info_names_versions_and_targets():

@@ -1,5 +1,6 @@
 """What the installed package says and holds, and what the compiled library shows."""
 
+import hashlib
 import importlib.metadata
 import re
 import subprocess
@@ -10,7 +11,6 @@ import pytest
 import tensorflow as tf
 
 from keras_pooling import _build_info
-from keras_pooling import _library as library
 
 REPOSITORY = Path(__file__).parents[1]
 CORE = Path(_build_info.__file__).with_name("libkeras_pooling.so")
@@ -51,17 +51,43 @@ def test_a_library_keeps_no_path_of_the_machine_that_built_it(library):
         assert folder.encode() not in content
 
 
-def test_the_core_shows_only_our_c_functions():
-    library.load()
+def names_shown_by(library):
     listing = subprocess.run(
-        ["nm", "--dynamic", "--defined-only", str(CORE)],
+        ["nm", "--dynamic", "--defined-only", str(library)],
         capture_output=True,
         text=True,
         check=True,
     )
-    names = [line.split()[-1] for line in listing.stdout.splitlines()]
-    assert "KerasPoolingTarget" in names
-    assert all(name.startswith("KerasPooling") for name in names)
+    return {line.split()[-1] for line in listing.stdout.splitlines()}
+
+
+def test_the_core_shows_what_its_header_documents_and_no_more():
+    header = (REPOSITORY / "custom_ops/hosts/c/keras_pooling.h").read_text()
+    code = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+    documented = set(re.findall(r"\b(KerasPooling\w+)\(", code))
+    assert "KerasPoolingRun" in documented
+    assert names_shown_by(CORE) == {*documented, "KerasPoolingXlaHandler"}
+
+
+@pytest.mark.parametrize("library", ADAPTERS, ids=lambda path: path.name)
+def test_the_adapters_show_nothing(library):
+    assert names_shown_by(library) == set()
+
+
+def test_what_builds_is_pinned():
+    table = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    lines = [*table["build-system"]["requires"], *table["dependency-groups"]["build"]]
+    # TensorFlow's patch versions have one C++ interface.
+    assert all(re.search(r"==|tensorflow~=\d+\.\d+\.0$", line) for line in lines), lines
+
+
+def test_the_record_of_the_build_is_of_these_libraries():
+    assert set(_build_info.LIBRARIES) == {path.name for path in (CORE, *ADAPTERS)}
+    for path in (CORE, *ADAPTERS):
+        size, digest = _build_info.LIBRARIES[path.name]
+        content = path.read_bytes()
+        assert size == len(content)
+        assert digest == hashlib.blake2b(content, digest_size=32).hexdigest()
 
 
 def test_versions_agree():

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,37 +36,37 @@ class _Array(ctypes.Structure):
     )
 
 
-def bind(op: str, attributes: dict[str, Any]) -> ctypes.c_void_p:
+class Op:
     """An op with its attributes: texts, integers, lists of integers.
-
-    It lives as long as the process.
 
     Raises:
         ValueError: if there is no such op, or an attribute is not allowed.
     """
-    items = [_attribute(name, value) for name, value in attributes.items()]
-    array, handle = (_Attribute * len(items))(*items), ctypes.c_void_p()
-    name, to = op.encode(), ctypes.byref(handle)
-    _check(_core().KerasPoolingBind(name, array, len(items), to))
-    return handle
+
+    def __init__(self, name: str, attributes: dict[str, Any]):
+        items = [_attribute(name, value) for name, value in attributes.items()]
+        array, handle = (_Attribute * len(items))(*items), ctypes.c_void_p()
+        core, to = _core(), ctypes.byref(handle)
+        _check(core.KerasPoolingBind(name.encode(), array, len(items), to))
+        self._as_parameter_ = handle  # what ctypes hands on in its place
+        release = weakref.finalize(self, core.KerasPoolingRelease, handle)
+        release.atexit = False  # a thread may be in a call of it until the very end
 
 
 class Frame:
     """The arguments of one call, to be filled with addresses. For one thread at a time.
 
     Args:
-        handle: of `bind`.
+        op: what to run.
         inputs: types and shapes.
         outputs: types and shapes.
     """
 
-    def __init__(
-        self, handle: ctypes.c_void_p, inputs: list[Kind], outputs: list[Kind]
-    ):
+    def __init__(self, op: Op, inputs: list[Kind], outputs: list[Kind]):
         taken = (_Array * len(inputs))(*map(_array, inputs))
         given = (_Array * len(outputs))(*map(_array, outputs))
         self._slots = [*taken, *given]
-        self._call = (handle, taken, len(inputs), given, len(outputs), None)
+        self._call = (op, taken, len(inputs), given, len(outputs), None)
 
     def run(self, addresses: list[int]) -> None:
         """Runs the op on dense arrays at these addresses, inputs before outputs.
@@ -89,6 +90,7 @@ def _core() -> Any:
     core = _library.core()
     assert core is not None  # or there would be nobody to ask for it
     core.KerasPoolingMessage.restype = ctypes.c_char_p
+    core.KerasPoolingRelease.argtypes = (ctypes.c_void_p,)
     core.KerasPoolingRun.argtypes = (
         *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32),
         *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p),

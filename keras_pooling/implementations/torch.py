@@ -165,7 +165,7 @@ def _bound(op: str, text: str, channels_first: bool | None) -> Any:
     attributes = _attributes_in(text)
     if channels_first is not None:
         attributes["channels_first"] = int(channels_first)
-    return entry.bind(op, attributes)
+    return entry.Op(op, attributes)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -35,6 +35,9 @@ _MAX_DTYPES = {
 }
 
 
+# Of any dtype, that many take no more bytes than 64 bits count.
+_MOST_ELEMENTS = 2**60 - 1
+
 # The parameter that some functions have, which may be learned.
 PARAMETERS = {"gem_pool": "p", "mixed_pool": "alpha", "soft_pool": "beta"}
 
@@ -121,16 +124,25 @@ def plan(
     sizes = tuple(shape[axis] for axis in axes)
     misfit = windows.misfit(sizes)
     if misfit:
-        finding, remedy = misfit
-        received = ", ".join(filter(None, (f"shape={shape}", windows.received())))
-        raise ArgumentError(f"{finding}. Received {received}. {remedy}")
+        raise _misfit(shape, windows, *misfit)
     pooled = dict(zip(axes, windows.output_sizes(sizes), strict=True))
     dropped = () if keepdims else axes
     output_shape = tuple(
         pooled.get(axis, size) for axis, size in enumerate(shape) if axis not in dropped
     )
+    # JAX ends the process where a number of bytes overflows. PyTorch does not, and its
+    # compiler would make a condition of it.
+    known = [1 if size is None else size for size in output_shape]
+    if not is_compiling() and math.prod(known) > _MOST_ELEMENTS:
+        finding = f"the output {output_shape} would have more than 2^60 elements"
+        raise _misfit(shape, windows, finding, "Ask for a smaller output.")
     index_dtype = arguments.index_dtype(sizes)
     return Plan(windows, output_shape, dropped, index_dtype, None not in shape)
+
+
+def _misfit(shape: Any, windows: Windows, finding: str, remedy: str) -> ArgumentError:
+    received = ", ".join(filter(None, (f"shape={shape}", windows.received())))
+    return ArgumentError(f"{finding}. Received {received}. {remedy}")
 
 
 _cached_plan = functools.lru_cache(maxsize=1024)(plan)
@@ -232,7 +244,7 @@ def implementation_of(x: Any) -> Any:
 
 _host: Any = None
 use_compiled = _library.use_compiled
-if keras.config.backend() in _library.HOSTS:
+if keras.config.backend() in _library.HOSTS and _library.is_first_import():
     _host = importlib.import_module(
         f"keras_pooling.implementations.{keras.config.backend()}"
     )

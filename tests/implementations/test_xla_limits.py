@@ -143,7 +143,7 @@ def test_without_the_lowering_one_warning_and_the_portable_path(without_lowering
 
 def test_without_the_lowering_where_it_is_required(without_lowering, monkeypatch):
     monkeypatch.setenv("KERAS_POOLING_REQUIRE_COMPILED", "1")
-    with pytest.raises(RuntimeError, match="REQUIRE_COMPILED"):
+    with pytest.raises(ImportError, match="REQUIRE_COMPILED"):
         new_function()(tf.zeros(CLASSIC.shape))
 
 

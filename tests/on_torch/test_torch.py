@@ -3,9 +3,11 @@
 Runs on Keras's PyTorch backend; `make hosts` starts it.
 """
 
+import gc
 import os
 import signal
 import threading
+import types
 import warnings
 
 import data
@@ -17,6 +19,7 @@ from processes import run_python
 
 import keras_pooling as kp
 from keras_pooling import _library
+from keras_pooling.implementations import entry
 from keras_pooling.implementations import torch as host
 
 SEED = (1, 2)
@@ -463,3 +466,19 @@ def test_keras_trains_a_layer_with_jit_compile():
     model.compile("sgd", "mse", jit_compile=False)
     x, y = np.ones((4, 8, 8, 3), "float32"), np.ones((4, 3, 3, 4), "float32")
     model.fit(x, y, verbose=0)
+
+
+def test_an_op_is_released_when_no_cache_holds_it(monkeypatch):
+    released = []
+    core = types.SimpleNamespace(
+        KerasPoolingBind=entry._core().KerasPoolingBind,
+        KerasPoolingRelease=released.append,
+    )
+    monkeypatch.setattr(entry, "_core", lambda: core)
+    attributes = {"reduction": "max", "window": [2]}
+    ops = [entry.Op("SelectingPool", attributes) for _ in range(3)]
+    handles = {op._as_parameter_.value for op in ops}
+    assert len(handles) == 3 and not released
+    del ops
+    gc.collect()
+    assert {handle.value for handle in released} == handles

@@ -1,5 +1,7 @@
 // TensorFlow's side of the ops: tensors in, the C entry, tensors out. What an op
 // computes and what it demands of its inputs is behind that, for every host.
+#include <cstring>
+
 #include "hosts/tensorflow/node_op.h"
 #include "hosts/tensorflow/register_kernels.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -51,6 +53,7 @@ class PoolOp : public OpKernel {
  public:
   explicit PoolOp(OpKernelConstruction* context) : OpKernel(context) {
     OP_REQUIRES_OK(context, op_.Bind(type_string(), ReadAttributes(context)));
+    context->GetAttr("taps_are_read", &taps_are_read_).IgnoreError();
   }
 
   void Compute(OpKernelContext* context) override {
@@ -67,6 +70,7 @@ class PoolOp : public OpKernel {
     TF_RETURN_IF_ERROR(StatusOf(KerasPoolingInfer(
         op_.get(), inputs.data(), inputs.size(), shapes, context->num_outputs())));
     Arrays outputs(kMostOutputs);
+    Tensor* taps = nullptr;
     for (int i = 0; i < context->num_outputs(); ++i) {
       // Taps are wanted only if someone reads them: a gradient, or the indices.
       if (i > 0 && !context->output_required(i)) break;
@@ -76,16 +80,30 @@ class PoolOp : public OpKernel {
       Tensor* tensor = nullptr;
       TF_RETURN_IF_ERROR(context->allocate_output(i, shape, &tensor));
       outputs.Add(*tensor);
+      if (i > 0) taps = tensor;
     }
     const auto* workers = context->device()->tensorflow_cpu_worker_threads();
     const KerasPoolingParallel parallel = {
         workers->num_threads,
         const_cast<tensorflow::DeviceBase::CpuWorkerThreads*>(workers), &RunOnWorkers};
-    return StatusOf(KerasPoolingRun(op_.get(), inputs.data(), inputs.size(),
-                                    outputs.data(), outputs.size(), &parallel));
+    const auto run = [&](int32_t count) {
+      return KerasPoolingRun(op_.get(), inputs.data(), inputs.size(), outputs.data(),
+                             count, &parallel);
+    };
+    const KerasPoolingStatus status = run(outputs.size());
+    if (status != KERAS_POOLING_INVALID_ARGUMENT || taps == nullptr || taps_are_read_) {
+      return StatusOf(status);
+    }
+    // Outside a graph every output is required. Where nobody said that they read the
+    // taps, windows may have more than taps can number: who reads them all the same is
+    // refused what lies outside of all windows.
+    TF_RETURN_IF_ERROR(StatusOf(run(1)));
+    std::memset(taps->data(), 0xff, taps->TotalBytes());
+    return absl::OkStatus();
   }
 
   NodeOp op_;
+  bool taps_are_read_ = true;
 };
 
 [[maybe_unused]] const bool are_registered =
