@@ -21,7 +21,7 @@ FUZZ_FIRST ?= 1
 help:
 	@echo 'make TARGET, where TARGET is one of'
 	@echo '  demo    train the documented model on real digits and show the result'
-	@echo '  test    formatters, linters, C++ tests, Python tests: what .ci/run calls'
+	@echo '  test    formatters, linters, C++ tests, Python tests, documentation: what .ci/run calls'
 	@echo '  hosts   the part of it that runs on JAX and PyTorch, where TensorFlow is not installed'
 	@echo '  bench   peers side by side: table, plot, JSON; quick with ROWS=vgg1,resnet PEERS=tf,litert'
 	@echo '  sanitize  C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer, ThreadSanitizer'
