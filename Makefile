@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint ctest pytest hosts sanitize fuzz aarch64 bench format clean
+.PHONY: help install demo test lint ctest pytest hosts sanitize fuzz aarch64 bench docs format clean
 
 # The first Python with venv that TensorFlow has wheels for; `make PYTHON=… demo` names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -21,14 +21,15 @@ FUZZ_FIRST ?= 1
 help:
 	@echo 'make TARGET, where TARGET is one of'
 	@echo '  demo    train the documented model on real digits and show the result'
-	@echo '  test    formatters, linters, C++ tests, Python tests: what .ci/run calls'
+	@echo '  test    formatters, linters, C++ tests, Python tests, documentation: what .ci/run calls'
 	@echo '  hosts   the part of it that runs on JAX and PyTorch, where TensorFlow is not installed'
 	@echo '  bench   peers side by side: table, plot, JSON; quick with ROWS=vgg1,resnet PEERS=tf,litert'
 	@echo '  sanitize  C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer, ThreadSanitizer'
 	@echo '  fuzz    random calls of the C entry, FUZZ_CALLS=1000000 of them, under sanitizers'
 	@echo '  aarch64 C++ tests cross-compiled and run in QEMU, their bits compared with this machine'
+	@echo '  docs    the documentation site, in site/: API, semantics, guides; every warning is an error'
 	@echo '  format  format the Python and C++ sources'
-	@echo '  clean   remove .venv/, .venv-bench/, .venv-hosts/, build/ and all that was made'
+	@echo '  clean   remove .venv/, .venv-bench/, .venv-docs/, .venv-hosts/, build/, site/ and all that was made'
 
 # Prints what a target needs, of pyproject.toml: "run" to compile, run and show examples, else a dependency group.
 define LIST_REQUIREMENTS
@@ -86,7 +87,7 @@ install: .venv/install.stamp
 demo: install
 	@$(BIN)/python examples/max_pooling_in_cnn.py --output-dir $(OUTPUT_DIR)
 
-test: lint ctest pytest hosts
+test: lint ctest pytest hosts docs
 	@echo '==> All checks passed'
 
 lint: .venv/lint.stamp
@@ -186,11 +187,24 @@ bench: install .venv/test.stamp .venv-bench/requirements.stamp
 	@$(BIN)/python benchmarks/run.py --rows '$(ROWS)' --peers '$(PEERS)' \
 	  $(if $(BASELINE),--baseline '$(BASELINE)') $(BENCH_ARGS)
 
+# Of its own: the site is made of the sources, and needs no framework.
+.venv-docs/requirements.stamp: .venv/python.stamp pyproject.toml
+	@echo '==> Installing MkDocs and its theme into .venv-docs'
+	@$(PYTHON) -m venv .venv-docs
+	@$(BIN)/python -c "$$LIST_REQUIREMENTS" docs > .venv-docs/requirements.txt
+	@.venv-docs/bin/python -m pip install --disable-pip-version-check -r .venv-docs/requirements.txt
+	@touch $@
+
+docs: .venv-docs/requirements.stamp
+	@echo '==> Documentation site'
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo '    site/index.html'
+
 format: .venv/lint.stamp
 	@$(BIN)/ruff check --fix --exit-zero .
 	@$(BIN)/ruff format .
 	@$(BIN)/clang-format -i $(filter %.cc %.h,$(CXX_FILES))
 
 clean:
-	rm -rf .venv .venv-bench .venv-hosts build demo_output dist wheelhouse
+	rm -rf .venv .venv-bench .venv-docs .venv-hosts build demo_output dist site wheelhouse
 	find . -name __pycache__ -prune -exec rm -rf {} +
