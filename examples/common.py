@@ -1,4 +1,7 @@
-"""What all examples share: a quiet start without a screen, options, training."""
+"""What all examples share: a quiet start without a screen, options, training.
+
+It is imported before Keras is.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,24 @@ import argparse
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
-
-import keras
-import numpy as np
-
 # One process makes many models: of that TensorFlow warns.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def parser(
-    description: str, epochs: int | None = None, quick: str | None = None
+    description: str,
+    epochs: int | None = None,
+    quick: str | None = None,
+    writes: bool = True,
 ) -> argparse.ArgumentParser:
     """Returns a parser of the options that have one name in every example.
 
@@ -26,6 +34,7 @@ def parser(
         description: the docstring of the example; its first paragraph is shown.
         epochs: default of `--epochs`; None where nothing is trained.
         quick: what `--quick` is; None where a run takes seconds anyway.
+        writes: whether there are results to write, besides what is printed.
     """
     options = argparse.ArgumentParser(
         description=" ".join(description.split("\n\n")[0].split()),
@@ -34,7 +43,9 @@ def parser(
     add = options.add_argument
     if epochs is not None:
         add("--epochs", type=int, default=epochs, help="passes over the training data")
-    add("--output-dir", type=Path, default=Path("demo_output"), help="results go here")
+    if writes:
+        folder = Path("demo_output")
+        add("--output-dir", type=Path, default=folder, help="results go here")
     if quick is not None:
         add("--quick", action="store_true", help=quick)
     return options
@@ -60,6 +71,8 @@ def train_and_report(
         arguments: the command line.
         name: of the files that are written.
     """
+    import keras
+
     *training, held_out, labels = data
     folder = output_folder(arguments)
     print(f"{len(labels)} of {len(labels) + len(training[1])} samples are held out.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-import common  # noqa: F401
+import common  # noqa: F401, imported first
 import keras
 import numpy as np
 from rich.progress import (

@@ -16,7 +16,7 @@ def numbers(output, row):
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_only_with_masks_padding_changes_nothing(backend, tmp_path):
     done = run_python(
-        *(EXAMPLE, "--seeds", "1", "--output-dir", str(tmp_path)), KERAS_BACKEND=backend
+        *(EXAMPLE, "--quick", "--output-dir", str(tmp_path)), KERAS_BACKEND=backend
     )
     output = done.stdout
     assert f"on {backend}." in output
