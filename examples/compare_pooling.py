@@ -9,6 +9,17 @@ digits from several seeds. Measured are
 - how well a linear decoder finds the image again in the last pooled map;
 - parameters, and the time of an epoch.
 
+What held, of 3 seeds, errors in %: maxima are better than averages (6.6 ± 0.4 against
+9.0 ± 0.8) and keep less of the image (decoder 12.5 against 10.4); blurring after maxima
+steadies answers (6.0 change, of 8.9); regions that are drawn raise the training error
+(from 0.0 to 2.6), and digits moved by 4 pixels are found more often (wrong: 34, of 72).
+
+What did not: windows of 2×2 tolerate shifts no better than strided convolutions (72.2
+and 74.4 wrong), and noise worse (33 and 17); with 8 of 12 pools the training error is
+0.0 all the same; stochastic pooling changes nothing here; and adaptive max pooling,
+which draws nothing, errs as little as fractional pooling (5.0 and 5.5).
+`docs/guides/compare-pooling.md` has all figures.
+
 Run with `python examples/compare_pooling.py`. Results are kept for each layer and seed:
 a run that was cut off goes on where it was, and more seeds are added to those before.
 """
