@@ -10,24 +10,18 @@ prediction, Keras's and accelerated, in turns. A ratio above 1 is a gain.
 from __future__ import annotations
 
 import argparse
-import logging
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 
-import numpy as np
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import common
 import keras
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 import keras_pooling as kp
-
-logging.getLogger("tensorflow").setLevel("ERROR")
 
 # The size of their images: as small as each takes.
 MODELS = {
@@ -89,10 +83,8 @@ def compare(name: str, batch: int, rounds: int) -> tuple[list[str], float]:
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    quick = "one small model, a trial of seconds"
+    parser = common.parser(__doc__, quick=quick, writes=False)
     add = parser.add_argument
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="NAME")
     add("--batch", type=int, default=16, help="images in a step")
@@ -102,7 +94,10 @@ def parse_arguments() -> argparse.Namespace:
         default=5,
         help="steps of each, of which medians are taken",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.models, arguments.batch, arguments.rounds = ["VGG16"], 2, 1
+    return arguments
 
 
 def main() -> None:

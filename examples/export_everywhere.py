@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -22,9 +21,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import common
 import numpy as np
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # How the file's name ends, and the packages that write it and that run it.
 FORMATS = {
@@ -216,17 +214,19 @@ def line_of(format: str, model: object, x: np.ndarray, rounds: int) -> list[str]
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    quick = "one format, few small images, a trial of seconds"
+    parser = common.parser(__doc__, quick=quick, writes=False)
     add = parser.add_argument
     add("--formats", nargs="+", choices=FORMATS, default=list(FORMATS), metavar="NAME")
     add("--batch", type=int, default=16, help="images in a batch")
     add("--size", type=int, default=64, help="height and width of an image")
     add("--rounds", type=int, default=20, help="predictions; their median is printed")
     add("--run", nargs=3, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.formats = ["tf_saved_model"]
+        arguments.batch, arguments.size, arguments.rounds = 2, 16, 1
+    return arguments
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import common
 import digits
 import keras
 import numpy as np
@@ -107,17 +108,11 @@ def draw(errors: dict[str, list[float]], by_passes: np.ndarray, path: Path) -> N
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = common.parser(__doc__, 15, "a trial of seconds; shows no difference")
     add = parser.add_argument
-    add("--epochs", type=int, default=15, help="passes over the training images")
     add("--seeds", type=int, default=3, help="networks of each kind")
     add("--passes", type=int, default=12, help="test passes that are averaged")
     add("--images", type=int, default=4000, help="to train with, at most 4000")
-    add("--output-dir", type=Path, default=Path("demo_output"), help="results go here")
-    add("--quick", action="store_true", help="a trial of seconds; shows no difference")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.epochs, arguments.seeds, arguments.images = 1, 1, 200
@@ -177,9 +172,9 @@ def main() -> None:
     heads = [f"seed {seed}" for seed in range(arguments.seeds)]
     print(f"\nError in % of {len(labels)} held-out digits, {len(data[0])} trained with")
     print(digits.table(("network", "parameters", *heads, "mean"), rows))
-    arguments.output_dir.mkdir(parents=True, exist_ok=True)
-    draw(results, by_passes, arguments.output_dir / PICTURE_FILE)
-    print(f"Picture: {arguments.output_dir / PICTURE_FILE}")
+    path = common.output_folder(arguments) / PICTURE_FILE
+    draw(results, by_passes, path)
+    print(f"Picture: {path}")
 
 
 if __name__ == "__main__":

@@ -12,24 +12,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
-import logging
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("MPLBACKEND", "Agg")
-
+import common
 import keras
 import numpy as np
 
 import keras_pooling as kp
-
-# One process makes several models: of that TensorFlow warns.
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 PICTURE_FILE = "masked_text_classification.png"
 MODULES = {
@@ -133,15 +126,13 @@ def draw(results: dict[str, np.ndarray], lengths: list[int], path: Path) -> None
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = common.parser(__doc__, 8, "one network of each kind")
     add = parser.add_argument
-    add("--epochs", type=int, default=8, help="passes over the training texts")
     add("--seeds", type=int, default=3, help="networks of each kind")
-    add("--output-dir", type=Path, default=Path("demo_output"), help="results go here")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.seeds = 1
+    return arguments
 
 
 def main() -> None:
@@ -183,9 +174,9 @@ def main() -> None:
             ("change of an answer", [f"{number:10.1g}" for number in change]),
         ):
             print(f"{name + ', ' + what:36}" + "".join(numbers))
-    arguments.output_dir.mkdir(parents=True, exist_ok=True)
-    draw(results, lengths, arguments.output_dir / PICTURE_FILE)
-    print(f"Picture: {arguments.output_dir / PICTURE_FILE}")
+    path = common.output_folder(arguments) / PICTURE_FILE
+    draw(results, lengths, path)
+    print(f"Picture: {path}")
 
 
 if __name__ == "__main__":

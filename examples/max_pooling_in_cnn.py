@@ -20,10 +20,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import common
 import numpy as np
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("MPLBACKEND", "Agg")
 
 
 @contextlib.contextmanager
@@ -190,29 +188,27 @@ def draw_pooling(model: keras.Sequential, image: np.ndarray, path: Path) -> None
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = common.parser(__doc__, 5, "few images and epochs, a trial of seconds")
     add = parser.add_argument
-    add("--epochs", type=int, default=5, help="passes over the training images")
-    add("--output-dir", type=Path, default=Path("demo_output"), help="results go here")
     add("--classes", type=int, nargs=2, default=(0, 1), help="the two digits")
     add("--images-per-class", type=int, default=500, help="at most 500")
     add("--min-accuracy", type=float, default=0.98, help="less is a failure")
     add("--seed", type=int, default=0, help="of the weights and the shuffling")
     add("--reload", action="store_true", help="only load and compare what was saved")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.epochs, arguments.images_per_class = 2, 150
+        arguments.min_accuracy = 0.9
+    return arguments
 
 
 def main() -> None:
     """Runs the steps one after the other."""
     arguments = parse_arguments()
-    folder = arguments.output_dir
+    folder = common.output_folder(arguments)
     if arguments.reload:
         reload_and_compare(folder)
         return
-    folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(arguments.seed)
 
     info = kp.build_info()

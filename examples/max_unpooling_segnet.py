@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import common
 import digits
 import keras
 import numpy as np
@@ -78,17 +79,11 @@ def draw(rows: dict[str, np.ndarray], path: Path) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = common.parser(__doc__, 8, "a trial of seconds; shows no difference")
     add = parser.add_argument
-    add("--epochs", type=int, default=8, help="passes over the training images")
     add("--seeds", type=int, default=2, help="networks of each kind")
     add("--images", type=int, default=2000, help="to train with, at most 4000")
     add("--noise", type=float, default=0.5, help="its standard deviation; white is 1")
-    add("--output-dir", type=Path, default=Path("demo_output"), help="results go here")
-    add("--quick", action="store_true", help="a trial of seconds; shows no difference")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.epochs, arguments.seeds, arguments.images = 1, 1, 200
@@ -132,9 +127,9 @@ def main() -> None:
         for kind, runs in errors.items()
     ]
     print(digits.table(("decoder", *heads, "mean"), rows))
-    arguments.output_dir.mkdir(parents=True, exist_ok=True)
-    draw(pictures, arguments.output_dir / PICTURE_FILE)
-    print(f"Picture: {arguments.output_dir / PICTURE_FILE}")
+    path = common.output_folder(arguments) / PICTURE_FILE
+    draw(pictures, path)
+    print(f"Picture: {path}")
 
 
 if __name__ == "__main__":

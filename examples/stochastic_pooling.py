@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import common
 import digits
 import keras
 import numpy as np
@@ -116,16 +117,10 @@ def draw(curves: dict[str, np.ndarray], path: Path) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = common.parser(__doc__, 20, "a trial of seconds; shows no difference")
     add = parser.add_argument
-    add("--epochs", type=int, default=20, help="passes over the training images")
     add("--seeds", type=int, default=3, help="networks of each kind")
     add("--images", type=int, default=2000, help="to train with, at most 4000")
-    add("--output-dir", type=Path, default=Path("demo_output"), help="results go here")
-    add("--quick", action="store_true", help="a trial of seconds; shows no difference")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.epochs, arguments.seeds, arguments.images = 1, 1, 200
@@ -162,9 +157,9 @@ def main() -> None:
         f"{len(data[2])} held-out digits.\nThe columns of single seeds are held-out."
     )
     print(digits.table(("pooling", *heads, "training", "held-out"), rows))
-    arguments.output_dir.mkdir(parents=True, exist_ok=True)
-    draw(curves, arguments.output_dir / PICTURE_FILE)
-    print(f"Picture: {arguments.output_dir / PICTURE_FILE}")
+    path = common.output_folder(arguments) / PICTURE_FILE
+    draw(curves, path)
+    print(f"Picture: {path}")
 
 
 if __name__ == "__main__":
