@@ -6,7 +6,7 @@ from processes import run_python
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "export_everywhere.py")
 HIDES_A_RUNTIME = """
-import importlib.metadata, runpy, sys
+import importlib.metadata, os.path, runpy, sys
 version = importlib.metadata.version
 def without(name):
     if name.startswith("openvino"):
@@ -14,6 +14,7 @@ def without(name):
     return version(name)
 importlib.metadata.version = without
 sys.argv[:] = sys.argv[1:]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))  # as Python does for a script
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 FEW = ("--batch", "2", "--size", "16", "--rounds", "1")
