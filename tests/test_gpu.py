@@ -110,7 +110,7 @@ def test_values_and_gradients_are_those_of_the_cpu(make):
     dy = values(*layer.compute_output_shape(x.shape))
     result = value_and_gradient(layer, x, dy)
     with keras.device("cpu:0"):
-        expected = value_and_gradient(layer, x, dy)
+        expected = value_and_gradient(make(), x, dy)  # whose weights lie there
     # No result is a sum of more terms than a plane has.
     rounding = 19 * 18 * np.finfo("float32").eps
     for one, other in zip(result, expected, strict=True):
