@@ -24,7 +24,7 @@ import keras
 from keras_pooling import arguments
 from keras_pooling._library import force_portable
 from keras_pooling.convert import operations
-from keras_pooling.layers.base import BasePooling
+from keras_pooling.layers.base import BaseLayer
 from keras_pooling.layers.fractional_pooling import BaseFractionalPooling
 from keras_pooling.ops import seeds
 from keras_pooling.ops.public import StatelessPooling
@@ -64,6 +64,17 @@ class _Limit(NamedTuple):
     remedy: str
 
 
+# Functions that LiteRT lacks operators for in three dimensions: averages, and what has
+# an axis more for the taps of each window.
+_OF_MANY_AXES = {
+    "avg_pool",
+    "gem_pool",
+    "median_pool",
+    "mixed_pool",
+    "soft_pool",
+    "stochastic_pool",
+}
+
 _LIMITS = (
     _Limit(
         {(b, f) for f, known in _BACKENDS.items() for b in known}
@@ -82,20 +93,38 @@ _LIMITS = (
         "Use output_size, or an input_signature with known sizes.",
     ),
     _Limit(
-        {(b, f) for f in ("onnx", "openvino") for b in _BACKENDS[f]},
-        lambda pooling: pooling.is_open and pooling.arguments("inference") == "fixed",
-        "has fixed regions, and the size of its input is open",
-        "Use inference='central', or an input_signature with known sizes.",
+        {("jax", "tf_saved_model")},
+        lambda pooling: pooling.is_open and pooling.function == "mixed_pool",
+        "adds pools whose sizes JAX does not see to be equal where the input's are open",
+        "Use an input_signature with known sizes.",
+    ),
+    # OpenVINO divides integers as float32: what puts regions in order has more bits.
+    _Limit(
+        {("tensorflow", "openvino")},
+        lambda pooling: (
+            pooling.is_open
+            and pooling.arguments("pooling_ratio") is not None
+            and pooling.arguments("inference") == "fixed"
+            and not pooling.arguments("pseudo_random")
+        ),
+        "has fixed regions in random order, and the size of its input is open",
+        "Use inference='central', output_size, or an input_signature with known sizes.",
     ),
     _Limit(
         {("tensorflow", "litert")},
         lambda pooling: (
             pooling.rank == 3
-            and pooling.function in ("avg_pool", "stochastic_pool")
+            and pooling.function in _OF_MANY_AXES
             and pooling.arguments("pool_size") is not None
         ),
         "pools windows in three dimensions by operators that LiteRT alone has not",
-        "Use max, Lp, adaptive or global pooling.",
+        "Use max, min, Lp, adaptive or global pooling.",
+    ),
+    _Limit(
+        {("tensorflow", "onnx"), ("tensorflow", "openvino")},
+        lambda pooling: pooling.function in ("k_max_pool", "greatest_steps"),
+        "orders numbers by their bits, which the format does not show",
+        "Use format 'litert' or 'tf_saved_model', or Keras on PyTorch.",
     ),
     _Limit(
         {("tensorflow", "onnx"), ("tensorflow", "litert")},
@@ -155,7 +184,8 @@ def export(
 
     Raises:
         ValueError: if an argument is not allowed, the backend does not export the
-            format, or the format cannot say a layer of the model, which is named.
+            format, or the format cannot say a layer or an operator of the model, which
+            is named.
 
     Example:
 
@@ -193,6 +223,8 @@ def export(
                 **kwargs,
             )
         _check_foreign(new, model)
+        if format == "onnx":
+            _check_operators(new, model)
     if verbose is not False and keras.config.is_interactive_logging_enabled():
         print(f"Saved model at '{path}'.")
 
@@ -274,7 +306,7 @@ def _check_sayable(model: keras.Model, format: str, signature: Any) -> None:
         )
     some_open = any(None in shape[1:] for shape in shapes)
     for operation in operations(model):
-        if not isinstance(operation, BasePooling | StatelessPooling):
+        if not isinstance(operation, BaseLayer | StatelessPooling):
             continue
         pooling = _facts(operation, some_open)
         for limit in _LIMITS:
@@ -286,7 +318,7 @@ def _check_sayable(model: keras.Model, format: str, signature: Any) -> None:
                 )
 
 
-def _facts(operation: BasePooling | StatelessPooling, some_open: bool) -> _Pooling:
+def _facts(operation: BaseLayer | StatelessPooling, some_open: bool) -> _Pooling:
     if isinstance(operation, StatelessPooling):
         argument: Callable[[str], Any] = operation.arguments.get
     else:
@@ -301,10 +333,11 @@ def _facts(operation: BasePooling | StatelessPooling, some_open: bool) -> _Pooli
     # Where no graph tells, an axis may be open if one of the model's is.
     is_open = some_open and (not sizes or any(None in s for s in sizes))
     rank = len(sizes[0]) if sizes else getattr(type(operation), "rank", None)
-    return _Pooling(operation.function, argument, rank, is_open)
+    function = getattr(operation.function, "__name__", operation.function)
+    return _Pooling(function, argument, rank, is_open)
 
 
-def _attribute(layer: BasePooling, name: str) -> Any:
+def _attribute(layer: BaseLayer, name: str) -> Any:
     return getattr(layer, name, None)
 
 
@@ -428,6 +461,26 @@ def _check_foreign(path: Path, model: keras.Model) -> None:
                     "before, with the compiled ops, and keeps them. Build the model "
                     "anew, and trace that function within `force_portable()`."
                 )
+
+
+def _check_operators(path: Path, model: keras.Model) -> None:
+    """Raises if an operator is none of ONNX's: tf2onnx writes it, and logs an error."""
+    import onnx
+
+    graphs, unknown = [onnx.load(path, load_external_data=False).graph], set()
+    while graphs:
+        for node in graphs.pop().node:
+            inner = (a for a in node.attribute if a.type == a.GRAPH)
+            graphs += [attribute.g for attribute in inner]
+            is_onnx = node.domain in ("", "ai.onnx")
+            if is_onnx and not onnx.defs.has(node.op_type):
+                unknown.add(node.op_type)
+    if unknown:
+        raise ValueError(
+            f"export: model {model.name!r} has operators that ONNX lacks: "
+            f"{', '.join(sorted(unknown))}. Export it with Keras on PyTorch, or use "
+            "format 'openvino' or 'tf_saved_model'."
+        )
 
 
 @contextlib.contextmanager

@@ -1,16 +1,21 @@
-"""Runs exported models in a process that has their runtime, and not this package.
+"""Runs exported models in processes that have their runtime, and not this package.
 
-As a script: `python runtimes.py FILE.npz FORMAT PATH…` predicts for every `x…` in the
-NumPy file by each exported model, and writes what came out to `PATH.out.npz`.
+One process for each format, which stays and answers one request after the other.
 """
 
+import atexit
+import functools
+import json
 import os
+import select
+import subprocess
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from processes import run_python
 
 SUFFIXES = {
     "tf_saved_model": "",
@@ -21,18 +26,50 @@ SUFFIXES = {
 }
 
 
+class _Process:
+    """A process that has the runtime of one format, and where to import ours fails."""
+
+    def __init__(self, format: str):
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as it runs
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, format],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        atexit.register(self._process.kill)
+
+    def ask(self, request: str, path: Path, seconds: float = 300) -> str:
+        """What the process answers; an error where it fails, dies or takes longer."""
+        print(json.dumps([request, str(path)]), file=self._process.stdin, flush=True)
+        ready, _, _ = select.select([self._process.stdout], [], [], seconds)
+        answer = self._process.stdout.readline() if ready else ""
+        if not answer:
+            self._process.kill()
+            _process.cache_clear()
+            self._errors.seek(0)
+            raise RuntimeError(f"{path} ended its runtime: {self._errors.read()}")
+        done, said = json.loads(answer)
+        if not done:
+            raise RuntimeError(f"{path}: {said}")
+        return said
+
+
+_process = functools.cache(_Process)
+
+
 def predictions(format: str, path: Path, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    """What the exported model gives for each input, in a process of its own."""
-    given = Path(f"{path}.in.npz")
-    np.savez(given, **{f"x{i}": x for i, x in enumerate(inputs)})
-    run_python(__file__, str(given), format, str(path))
+    """What the exported model gives for each input."""
+    np.savez(f"{path}.in.npz", **{f"x{i}": x for i, x in enumerate(inputs)})
+    _process(format).ask("predict", path)
     with np.load(f"{path}.out.npz") as made:
         return [made[f"y{i}"] for i in range(len(inputs))]
 
 
 def operators(format: str, path: Path) -> list[str]:
     """The operators that an exported graph holds, one entry for each time."""
-    return run_python(__file__, "--operators", format, str(path)).stdout.split()
+    return _process(format).ask("operators", path).split()
 
 
 def saved_model(path: str) -> Callable:
@@ -94,29 +131,33 @@ LOADERS = {
 }
 
 
-def print_operators(format: str, path: str) -> None:
+def _predict(format: str, path: str) -> str:
+    predict = LOADERS[format](path)
+    with np.load(f"{path}.in.npz") as inputs:
+        xs = [inputs[f"x{i}"] for i in range(len(inputs))]
+    np.savez(f"{path}.out.npz", **{f"y{i}": predict(x) for i, x in enumerate(xs)})
+    return ""
+
+
+def _operators(format: str, path: str) -> str:
     if format == "onnx":
         import onnx
 
-        print(*(node.op_type for node in onnx.load(path).graph.node))
+        found = [node.op_type for node in onnx.load(path).graph.node]
     elif format == "openvino":
         import openvino
 
-        print(
-            *(
-                node.get_type_name()
-                for node in openvino.Core().read_model(path).get_ops()
-            )
-        )
+        nodes = openvino.Core().read_model(path).get_ops()
+        found = [node.get_type_name() for node in nodes]
     elif format == "litert":
         from ai_edge_litert.interpreter import Interpreter
 
-        print(*(op["op_name"] for op in Interpreter(path)._get_ops_details()))
+        found = [op["op_name"] for op in Interpreter(path)._get_ops_details()]
     elif format == "torch":
         import torch
 
         nodes = torch.export.load(path).graph.nodes
-        print(*(node.target for node in nodes if node.op == "call_function"))
+        found = [str(node.target) for node in nodes if node.op == "call_function"]
     else:
         import tensorflow as tf
         from tensorflow.python.framework import convert_to_constants
@@ -124,21 +165,25 @@ def print_operators(format: str, path: str) -> None:
         # What is reached, and not the gradients that lie beside it.
         served = tf.saved_model.load(path).signatures["serving_default"]
         frozen = convert_to_constants.convert_variables_to_constants_v2(served)
-        print(*(node.op for node in frozen.graph.as_graph_def().node))
+        found = [node.op for node in frozen.graph.as_graph_def().node]
+    return " ".join(found)
+
+
+REQUESTS = {"predict": _predict, "operators": _operators}
 
 
 def main() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.modules["keras_pooling"] = None  # to import it is an error
-    given, format, *paths = sys.argv[1:]
-    if given == "--operators":
-        print_operators(format, *paths)
-        return
-    with np.load(given) as inputs:
-        xs = [inputs[f"x{i}"] for i in range(len(inputs))]
-    for path in paths:
-        predict = LOADERS[format](path)
-        np.savez(f"{path}.out.npz", **{f"y{i}": predict(x) for i, x in enumerate(xs)})
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+    for line in sys.stdin:
+        request, path = json.loads(line)
+        try:
+            answer = [True, REQUESTS[request](sys.argv[1], path)]
+        except Exception:
+            answer = [False, traceback.format_exc()]
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

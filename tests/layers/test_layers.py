@@ -1,9 +1,11 @@
 """What every layer promises: config, files, shapes, dtypes, Keras's signatures."""
 
+import copy
 import doctest
 import inspect
 import json
 import math
+import pickle
 import re
 
 import keras
@@ -232,6 +234,86 @@ def test_keras_file_round_trip(cls, tmp_path):
     assert loaded.layers[-1].get_config() == model.layers[-1].get_config()
     x = list(example(cls))
     assert_same_outputs(loaded(x), model(x))
+
+
+def every_layer(**others):
+    """A model of every layer with every argument, or others, each with its outputs.
+
+    Returns the model, and an example of its inputs.
+    """
+    examples = {
+        (x.ndim, x.dtype.name): x for cls in CLASSES for x in reversed(example(cls))
+    }
+    inputs = {k: keras.Input(x.shape[1:], dtype=x.dtype) for k, x in examples.items()}
+    outputs = []
+    for cls in CLASSES:
+        config = {**with_every_argument(cls).get_config(), "name": cls.__name__.lower()}
+        others_here = {name: others[name] for name in others.keys() & config.keys()}
+        layer = cls.from_config({**config, **others_here})
+        outputs.append(layer(*(inputs[x.ndim, x.dtype.name] for x in example(cls))))
+    model = keras.Model(list(inputs.values()), keras.tree.flatten(outputs))
+    weights = [
+        w + 1 / 8 * np.arange(w.size).reshape(w.shape) for w in model.get_weights()
+    ]
+    model.set_weights(weights)
+    return model, list(examples.values())
+
+
+def by_file(model, folder):
+    model.save(folder / "model.keras")
+    return keras.saving.load_model(folder / "model.keras")
+
+
+def by_weights(model, folder):
+    model.save_weights(folder / "model.weights.h5")
+    copied = keras.models.clone_model(model)
+    copied.load_weights(folder / "model.weights.h5")
+    return copied
+
+
+def by_pickle(model, folder):
+    return pickle.loads(pickle.dumps(model))
+
+
+def by_deepcopy(model, folder):
+    return copy.deepcopy(model)
+
+
+def by_json(model, folder):
+    return keras.models.model_from_json(model.to_json())
+
+
+def by_clone(model, folder):
+    return keras.models.clone_model(model)
+
+
+@pytest.mark.parametrize("way", [by_file, by_weights, by_pickle, by_deepcopy])
+def test_a_copy_of_every_layer_has_its_weights_and_goes_on_drawing(way, tmp_path):
+    model, inputs = every_layer()
+    model(inputs)  # which draws
+    copied = way(model, tmp_path)
+    assert_same_layers(copied, model)
+    assert_same_outputs(copied(inputs), model(inputs))
+
+
+@pytest.mark.parametrize("way", [by_json, by_clone])
+def test_a_copy_of_what_every_layer_is_begins_anew(way, tmp_path):
+    model, inputs = every_layer()
+    copied = way(model, tmp_path)
+    assert_same_layers(copied, model)
+    copied.set_weights(model.get_weights())
+    assert_same_outputs(copied(inputs), model(inputs))
+
+
+def assert_same_layers(one, other):
+    pairs = [
+        pair
+        for pair in zip(one.layers, other.layers, strict=True)
+        if type(pair[1]) in CLASSES
+    ]
+    assert len(pairs) == len(CLASSES)
+    for ours, theirs in pairs:
+        assert type(ours) is type(theirs) and ours.get_config() == theirs.get_config()
 
 
 @by_class

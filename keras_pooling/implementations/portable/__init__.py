@@ -355,7 +355,9 @@ def _median(taps: Any, inside: Any) -> Any:
 
     def at(middle: Any) -> Any:
         """The tap that comes there in order; of equals the first."""
-        value = ops.sum(ops.where(place == middle, in_order, 0), axis=-1, keepdims=True)
+        # Not by a sum of zeros: tf2onnx makes of such a choice a product with infinity.
+        there = ops.where(place == middle, in_order, -math.inf)
+        value = ops.max(there, axis=-1, keepdims=True)
         chosen = ops.where(some_nan, is_nan, inside & (taps == value))
         first = ops.argmax(ops.cast(chosen, "int32"), axis=-1, keepdims=True)
         return pick(taps, first, len(taps.shape) - 1)
@@ -446,7 +448,7 @@ def _generalized_mean(taps: Any, inside: Any, p: Any, epsilon: float) -> Any:
     unit = ops.stop_gradient(unit)
     is_infinite = unit == math.inf
     unit = ops.where(is_infinite, 1, unit)
-    exponents = p * ops.log(ops.where(taps == math.inf, 1, taps) / unit)
+    exponents = p * ops.log(ops.where(is_infinite, 1, taps) / unit)  # none above 0
     count = ops.sum(ops.cast(inside, taps.dtype), axis=-1, keepdims=True)
 
     def mean(powers: Any) -> Any:
@@ -455,11 +457,27 @@ def _generalized_mean(taps: Any, inside: Any, p: Any, epsilon: float) -> Any:
     # Where p is small all powers are near 1: what they differ by is summed.
     log_of_mean = ops.where(
         p < 1 / 8,
-        ops.log1p(mean(ops.expm1(exponents))),
+        _log_of_1_and(mean(_exp_less_1(exponents))),
         ops.log(mean(ops.exp(exponents))),
     )
     y = ops.where(is_infinite, math.inf, unit * ops.exp(log_of_mean / p))
     return ops.squeeze(y, -1)
+
+
+# As log1p and expm1 of numbers up to 0, which ONNX has not.
+
+
+def _exp_less_1(x: Any) -> Any:
+    half = ops.tanh(x / 2)
+    return 2 * half / (1 - half)
+
+
+def _log_of_1_and(x: Any) -> Any:
+    # One step corrects what a small x loses in the sum; a large one loses nothing.
+    small = ops.maximum(x, -1 / 2)
+    found = _exp_less_1(ops.log(1 + small))
+    step = (found - small) / (1 + found)
+    return ops.log(1 + x) - ops.where(x > -1 / 2, step, 0)
 
 
 def _soft_mean(taps: Any, inside: Any, beta: Any) -> Any:

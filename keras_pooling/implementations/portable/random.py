@@ -111,23 +111,39 @@ def fixed_regions(
             between them are in some order; each about as often, over all words.
         axis: which axis; each has edges of its own for the same word.
     """
+    gaps = count
     size, count = fitting(size, count)
-    known = _are_ints(size, count, word)
     if pseudo_random:
         offset = scrambled(0, word, axis)
-        if known:
+        if _are_ints(size, count, word):
             offset = np.array([[1 + offset % size]])
         else:
-            offset = ops.reshape(ops.convert_to_tensor(offset, "int32"), (1, 1))
-            most = ops.cast(size, "int32") if ops.is_tensor(size) else size
-            offset = 1 + ops.cast(offset % most, _integer())
+            offset = 1 + ops.cast(_remainder(offset, size), _integer())
         return ops.cast(pseudo_random_edges(size, count, offset), _integer())
-    numbers = np if known else ops
-    index = numbers.arange(count, dtype="int32")
+    numbers = np if _are_ints(gaps, word) else ops
+    index = numbers.arange(gaps, dtype="int32")
     order = numbers.argsort(scrambled(index, word, axis))[None]
+    if not isinstance(size, int):
+        order = ops.convert_to_tensor(order, dtype="int32")
     longer = size % count
     longer = ops.cast(longer, order.dtype) if ops.is_tensor(longer) else longer
     return ops.cast(_edges(quotient(size, count), order < longer), _integer())
+
+
+def _remainder(number: Any, size: Any) -> Any:
+    """`number % size` of an int or tensor below 2³¹, as a tensor `(1, 1)`.
+
+    Eight bits of an int at a time: OpenVINO divides integers as float32, which hold 24.
+    """
+    size = ops.cast(size, "int32") if ops.is_tensor(size) else size
+    parts = [number]
+    if isinstance(number, int):
+        parts = [number >> shift & 255 for shift in (24, 16, 8, 0)]
+    rest = 0
+    for part in parts:
+        part = ops.reshape(ops.convert_to_tensor(part, "int32"), (1, 1))
+        rest = (rest * 256 + part) % size
+    return rest
 
 
 def scrambled(index: Any, word: Any, axis: int) -> Any:

@@ -83,8 +83,11 @@ def spans_of(windows: Windows, i: int, size: Any) -> Spans:
         n = size if windows.output_size[i] is None else windows.output_size[i]
         first, end = shares(size, n, numbers.arange(n, dtype=dtype))
         count = end - first
-        most = size // n + 2 if _is_symbolic(size) else numbers.max(count)
         is_whole = windows.output_size[i] == 1
+        if is_whole:
+            most = size
+        else:
+            most = size // n + 2 if _is_symbolic(size) else numbers.max(count)
         return Spans(size, n, first, count, count, most, whole=is_whole)
     minimum, maximum = extremes(size)
     n, before, after = windows.axis(i, size, minimum, maximum)
