@@ -95,7 +95,7 @@ _LIMITS = (
     _Limit(
         {("jax", "tf_saved_model")},
         lambda pooling: pooling.is_open and pooling.function == "mixed_pool",
-        "adds pools whose sizes JAX does not see to be equal where the input's are open",
+        "adds pools whose sizes JAX does not know to be equal if the input's are open",
         "Use an input_signature with known sizes.",
     ),
     # OpenVINO divides integers as float32: what puts regions in order has more bits.

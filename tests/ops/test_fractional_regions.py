@@ -159,6 +159,13 @@ def test_central_and_fixed_regions_of_sizes_and_words_that_a_graph_finds(pseudo_
                 np.testing.assert_array_equal(edges, known)
             known = fixed(size, count, word, pseudo_random, 1)
             np.testing.assert_array_equal(regions[0], known)
+            of_size = tf.function(  # as an exported graph is made
+                lambda size, count=count, word=word: portable_random.fixed_regions(
+                    size, count, word, pseudo_random, 1
+                ),
+                input_signature=[spec],
+            )
+            np.testing.assert_array_equal(of_size(size)[0], known)
             of_word = tf.constant(word, tf.int64)
             np.testing.assert_array_equal(
                 fixed(size, count, of_word, pseudo_random, 1), known

@@ -357,7 +357,7 @@ def _median(taps: Any, inside: Any) -> Any:
         """The tap that comes there in order; of equals the first."""
         # Not by a sum of zeros: tf2onnx makes of such a choice a product with infinity.
         there = ops.where(place == middle, in_order, -math.inf)
-        value = ops.max(there, axis=-1, keepdims=True)
+        value = ops.max(there, axis=-1, keepdims=True, initial=-math.inf)
         chosen = ops.where(some_nan, is_nan, inside & (taps == value))
         first = ops.argmax(ops.cast(chosen, "int32"), axis=-1, keepdims=True)
         return pick(taps, first, len(taps.shape) - 1)
