@@ -115,10 +115,14 @@ _LIMITS = (
         lambda pooling: (
             pooling.rank == 3
             and pooling.function in _OF_MANY_AXES
-            and pooling.arguments("pool_size") is not None
+            and (
+                pooling.arguments("pool_size") is not None
+                or pooling.function == "gem_pool"
+            )
         ),
         "pools windows in three dimensions by operators that LiteRT alone has not",
-        "Use max, min, Lp, adaptive or global pooling.",
+        "Use max, min, Lp or adaptive pooling, or the global one of max, average or "
+        "Lp.",
     ),
     _Limit(
         {("tensorflow", "onnx"), ("tensorflow", "openvino")},

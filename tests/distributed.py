@@ -158,6 +158,9 @@ def ddp(rank, port):
             torch.distributed.all_reduce(mean)
             parts.append(mean.item() / 2)
         losses.append(float(np.mean(parts)))
+    # Both end together: else one's threads may wait for the other, which is gone.
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
     return {"losses": losses, "weights": digest(made)}
 
 

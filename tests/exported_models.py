@@ -108,6 +108,7 @@ _RATIO = {
 _OF_MANY_AXES = (
     "AvgPool",
     "GeMPool",
+    "GlobalGeMPool",
     "MedianPool",
     "MixedPool",
     "MixedPool, gated",

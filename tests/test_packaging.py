@@ -101,8 +101,9 @@ def test_users_get_one_backend_and_the_demo_no_other_and_no_tool():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     needed = project["dependencies"] + extras["tensorflow"] + extras["examples"]
-    names = {re.match(r"\w+", line)[0] for line in needed}
-    assert names == {"keras", "matplotlib", "mlxtend", "numpy", "rich", "tensorflow"}
+    names = {re.match(r"[\w-]+", line)[0] for line in needed}
+    drawn_with = {"matplotlib", "mlxtend", "rich", "scikit-learn"}
+    assert names == {"keras", "numpy", "tensorflow", *drawn_with}
     for backend in ("tensorflow", "jax", "torch"):
         assert [re.match(r"\w+", line)[0] for line in extras[backend]] == [backend]
 
