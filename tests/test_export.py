@@ -44,7 +44,7 @@ def test_every_family_predicts_the_same_in_the_runtime(
 
 ELSEWHERE = {
     "jax": "tf_saved_model known tf_saved_model open",
-    "torch": "torch known torch open onnx known onnx open openvino open",
+    "torch": "torch known torch open onnx known openvino open",
 }
 
 

@@ -358,7 +358,8 @@ def _median(taps: Any, inside: Any) -> Any:
         # Not by a sum of zeros: tf2onnx makes of such a choice a product with infinity.
         there = ops.where(place == middle, in_order, -math.inf)
         value = ops.max(there, axis=-1, keepdims=True, initial=-math.inf)
-        chosen = ops.where(some_nan, is_nan, inside & (taps == value))
+        # Not by `where`: ONNX Runtime chooses among no bools.
+        chosen = is_nan | (inside & (taps == value) & ~some_nan)
         first = ops.argmax(ops.cast(chosen, "int32"), axis=-1, keepdims=True)
         return pick(taps, first, len(taps.shape) - 1)
 
