@@ -65,6 +65,10 @@ FAMILIES = {
     "lp 2": ("lp_pool", (2,), {"p": 2}),
     "lp 2.5": ("lp_pool", (3, 1, "same"), {"p": 2.5, "normalize": True}),
     "expectation": ("stochastic_pool", (3, 2, "same"), {}),
+    "min": ("min_pool", (3, 2, "same"), {}),
+    "soft": ("soft_pool", (3, 2, "same"), {"beta": 1.5}),
+    "soft, large": ("soft_pool", (2,), {"beta": -500.0}),  # with care
+    "gem": ("gem_pool", (3, 2, "same"), {"p": 2.25}),
     **{
         f"{name} {data_format}": (function, arguments, {**options, **layout})
         for data_format in ("channels_last", "channels_first")

@@ -26,11 +26,14 @@ constexpr Lane kTame = sizeof(Lane) == 4 ? Lane{60} : Lane{500};
 template <bool kIsTame, class D, class V = hn::Vec<D>>
 HWY_INLINE V Weight(V exponent) {
   using Math = Powers<D>;
-  if constexpr (kIsTame) return Math::NormalPowerOf2(exponent);
-  // Below, weights are 0 in any case, and −∞ has no parts.
-  const V least = hn::Set(D(), static_cast<hn::TFromD<D>>(-2000));
-  exponent = hn::IfThenElse(hn::Lt(exponent, least), least, exponent);
-  return Math::PowerOf2(Math::SplitOf(exponent)).Value();
+  if constexpr (kIsTame) {
+    return Math::NormalPowerOf2(exponent);
+  } else {
+    // Below, weights are 0 in any case, and −∞ has no parts.
+    const V least = hn::Set(D(), static_cast<hn::TFromD<D>>(-2000));
+    exponent = hn::IfThenElse(hn::Lt(exponent, least), least, exponent);
+    return Math::PowerOf2(Math::SplitOf(exponent)).Value();
+  }
 }
 
 // Pass 0 finds the top m, the greatest tap, or for a β below 0 the least: then all is
@@ -55,15 +58,16 @@ class SoftPasses : public Learned<T> {
  public:
   static constexpr int kPasses = 2;
   struct State {
-    V turn;            // the sign of β
-    V steep;           // |β| · log2 e, of gaps as they are scaled
-    V top;             // m
-    hn::Vec<DI> size;  // the bits of the greatest |x|: NaN has the greatest
-    V scale;           // keeps sums of gaps in range; at first the greatest finite |x|
-    V weights;         // Σ w
-    V gaps;            // Σ w · (x − m)
-    V mean;            // their quotient, if it is asked for
-    V variance;        // Σ w · (x − m − mean)²
+    V turn;               // the sign of β
+    V steep;              // |β| · log2 e, of gaps as they are scaled
+    V top;                // m
+    hn::Vec<DI> size;     // of tame windows: the bits of the greatest |x|; NaN has more
+    V scale;              // of the others: keeps sums of gaps in range; at first the
+                          // greatest finite |x|
+    V weights;            // Σ w
+    V gaps;               // Σ w · (x − m)
+    V mean;               // their quotient, if it is asked for
+    V variance;           // Σ w · (x − m − mean)²
     hn::Mask<D> is_flat;  // β is 0
   };
 
@@ -77,7 +81,7 @@ class SoftPasses : public Learned<T> {
             hn::Mul(hn::Abs(beta), Base::Number(Base::Math::kLog2OfE)),
             lowest,
             hn::Zero(DI()),
-            kIsTame ? Base::Number(1) : zero,
+            zero,
             zero,
             zero,
             zero,
@@ -143,10 +147,12 @@ class SoftPasses : public Learned<T> {
 
   // m + Σ w · (x − m) / Σ w. An infinite top is all there is.
   static HWY_INLINE V Mean(const State& s) {
-    const V mean = hn::Add(s.top, hn::Div(s.gaps, s.weights));
-    const auto is_top = hn::AndNot(hn::IsNaN(s.gaps), hn::IsInf(s.top));
-    const V y = hn::Div(hn::IfThenElse(is_top, s.top, mean), s.scale);
-    return hn::Xor(y, s.turn);
+    V mean = hn::Add(s.top, hn::Div(s.gaps, s.weights));
+    if constexpr (!kIsTame) {
+      const auto is_top = hn::AndNot(hn::IsNaN(s.gaps), hn::IsInf(s.top));
+      mean = hn::Div(hn::IfThenElse(is_top, s.top, mean), s.scale);
+    }
+    return hn::Xor(mean, s.turn);
   }
 
  private:
@@ -204,8 +210,9 @@ class SoftParameterOf : public SoftPasses<T, kIsTame> {
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
-    const auto variance = hn::Div(s.variance, s.weights);
-    lanes.Store(hn::Div(hn::Div(variance, s.scale), s.scale), D(), y_ + out);
+    auto variance = hn::Div(s.variance, s.weights);
+    if constexpr (!kIsTame) variance = hn::Div(hn::Div(variance, s.scale), s.scale);
+    lanes.Store(variance, D(), y_ + out);
   }
 
  private:
@@ -236,14 +243,21 @@ class SoftPrepareOf : public SoftPasses<T, kIsTame> {
     const V y = Base::Mean(s);
     lanes.Store(hn::Mul(y, Base::Number(0.5)), d, y_ + out);
     // Of y as it has been rounded.
-    const V scaled = hn::Mul(hn::Xor(y, s.turn), s.scale);
-    const auto is_top = hn::Or(hn::Eq(scaled, s.top), s.is_flat);
-    const V gap = hn::Sub(scaled, s.top);
-    const V exponent = hn::IfThenZeroElse(is_top, hn::Mul(s.steep, gap));
-    const V weight = Weight<false, D>(exponent);
-    const V norm = hn::Div(weight, s.weights);
-    const auto is_lowest = hn::Eq(s.top, hn::Neg(hn::Inf(d)));
-    lanes.Store(hn::IfThenZeroElse(is_lowest, norm), d, norms_ + out);
+    const V turned = hn::Xor(y, s.turn);
+    V norm;
+    if constexpr (kIsTame) {
+      const V exponent = hn::Mul(s.steep, hn::Sub(turned, s.top));
+      norm = hn::Div(Weight<true, D>(exponent), s.weights);
+    } else {
+      const V scaled = hn::Mul(turned, s.scale);
+      const auto is_top = hn::Or(hn::Eq(scaled, s.top), s.is_flat);
+      const V gap = hn::Sub(scaled, s.top);
+      const V exponent = hn::IfThenZeroElse(is_top, hn::Mul(s.steep, gap));
+      const auto is_lowest = hn::Eq(s.top, hn::Neg(hn::Inf(d)));
+      norm =
+          hn::IfThenZeroElse(is_lowest, hn::Div(Weight<false, D>(exponent), s.weights));
+    }
+    lanes.Store(norm, d, norms_ + out);
   }
 
  private:
