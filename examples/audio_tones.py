@@ -47,15 +47,6 @@ def sound(name: str, random: np.random.Generator) -> np.ndarray:
     return (waves + 0.3 * random.standard_normal(SAMPLES))[:, None].astype("float32")
 
 
-def load(sounds: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns sounds and labels to train with, and a fourth as many to hold out."""
-    random = np.random.default_rng(0)
-    labels = np.arange(sounds + sounds // 4, dtype="int32") % len(SOUNDS)
-    names = list(SOUNDS)
-    x = np.stack([sound(names[label], random) for label in labels])
-    return x[:sounds], labels[:sounds], x[sounds:], labels[sounds:]
-
-
 def build_network() -> keras.Sequential:
     """Returns the network."""
 
@@ -91,15 +82,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Trains and tells how many sounds are recognised."""
     arguments = parse_arguments()
-    keras.utils.set_random_seed(0)
-    network = build_network()
-    network.compile(
-        keras.optimizers.Adam(3e-3),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    data = load(arguments.sounds)
-    common.train_and_report(network, data, arguments, Path(__file__).stem)
+    data = common.samples(sound, list(SOUNDS), arguments.sounds)
+    common.train_and_report(build_network, 3e-3, data, arguments, Path(__file__).stem)
 
 
 if __name__ == "__main__":

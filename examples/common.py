@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,34 +58,64 @@ def output_folder(arguments: argparse.Namespace) -> Path:
     return arguments.output_dir
 
 
+def samples(
+    make: Callable[[str, np.random.Generator], np.ndarray],
+    names: Sequence[str],
+    count: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns samples and labels to train with, and a fourth as many to hold out.
+
+    Args:
+        make: what makes a sample of a class.
+        names: of the classes, which take turns.
+        count: how many to train with.
+    """
+    random = np.random.default_rng(0)
+    labels = np.arange(count + count // 4, dtype="int32") % len(names)
+    x = np.stack([make(names[label], random) for label in labels])
+    return x[:count], labels[:count], x[count:], labels[count:]
+
+
 def train_and_report(
-    model: keras.Model, data: tuple, arguments: argparse.Namespace, name: str
+    build_network: Callable[[], keras.Model],
+    learning_rate: float,
+    data: tuple,
+    arguments: argparse.Namespace,
+    name: str,
 ) -> None:
-    """Trains, saves and evaluates a compiled classifier.
+    """Builds, trains, saves and evaluates a classifier.
 
     A run that was cut off goes on after its last whole epoch, if it is started again
     with the same output folder. The last line that is printed is the result.
 
     Args:
-        model: with the metric `"accuracy"`.
+        build_network: what makes the classifier.
+        learning_rate: of Adam.
         data: inputs and labels to train with, inputs and labels to hold out.
         arguments: the command line.
         name: of the files that are written.
     """
     import keras
 
+    keras.utils.set_random_seed(0)
+    network = build_network()
+    network.compile(
+        keras.optimizers.Adam(learning_rate),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
     *training, held_out, labels = data
     folder = output_folder(arguments)
     print(f"{len(labels)} of {len(labels) + len(training[1])} samples are held out.")
-    model.summary()
-    model.fit(
+    network.summary()
+    network.fit(
         *training,
         batch_size=32,
         epochs=arguments.epochs,
         validation_data=(held_out, labels),
         callbacks=[keras.callbacks.BackupAndRestore(folder / f"{name}_backup")],
     )
-    model.save(folder / f"{name}.keras")
+    network.save(folder / f"{name}.keras")
     print(f"Model: {folder / name}.keras")
-    right = model.predict(held_out, verbose=0).argmax(axis=-1) == labels
+    right = network.predict(held_out, verbose=0).argmax(axis=-1) == labels
     print(f"Held-out accuracy: {np.mean(right):.1%} of {len(labels)}")

@@ -99,10 +99,21 @@ def build_network(with_mask: bool, seed: int) -> keras.Sequential:
     )
 
 
-def train(network: keras.Sequential, x: np.ndarray, y: np.ndarray, epochs: int) -> None:
-    """Trains on texts that are all padded to one length."""
+def train(
+    network: keras.Sequential, x: np.ndarray, y: np.ndarray, epochs: int, backup: Path
+) -> None:
+    """Trains on texts that are all padded to one length; goes on where it was cut off.
+
+    Args:
+        network: to be compiled.
+        x: words.
+        y: classes.
+        epochs: passes over the texts.
+        backup: folder of what is kept until the training is done.
+    """
     network.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
-    network.fit(x, y, batch_size=64, epochs=epochs, verbose=0)
+    keeps = keras.callbacks.BackupAndRestore(backup)
+    network.fit(x, y, batch_size=64, epochs=epochs, callbacks=[keeps])
 
 
 def draw(results: dict[str, np.ndarray], lengths: list[int], path: Path) -> None:
@@ -149,12 +160,15 @@ def main() -> None:
         f"{len(x)} texts of {min(map(len, texts))} to {WORDS} words to train with, "
         f"{held_out} held out, on {keras.config.backend()}."
     )
+    folder = common.output_folder(arguments)
     results = {}
     for name, with_mask in (("with masks", True), ("without", False)):
         runs = []
         for seed in range(arguments.seeds):
             network = build_network(with_mask, seed)
-            train(network, x, y, arguments.epochs)
+            print(f"\n{name}, seed {seed}")
+            backup = folder / f"masked_text_{name.replace(' ', '_')}_{seed}_backup"
+            train(network, x, y, arguments.epochs, backup)
             answers = np.array(
                 [
                     network.predict(padded(texts[:held_out], length), verbose=0)
@@ -174,9 +188,13 @@ def main() -> None:
             ("change of an answer", [f"{number:10.1g}" for number in change]),
         ):
             print(f"{name + ', ' + what:36}" + "".join(numbers))
-    path = common.output_folder(arguments) / PICTURE_FILE
+    path = folder / PICTURE_FILE
     draw(results, lengths, path)
     print(f"Picture: {path}")
+    right = (f"{runs[:, -1, 0].mean():.1%} {name}" for name, runs in results.items())
+    print(
+        f"Held-out accuracy: {', '.join(right)}, of texts padded to {lengths[-1]} words"
+    )
 
 
 if __name__ == "__main__":

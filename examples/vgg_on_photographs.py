@@ -95,15 +95,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Trains and tells how many patches are told apart."""
     arguments = parse_arguments()
-    keras.utils.set_random_seed(0)
-    network = build_network()
-    network.compile(
-        keras.optimizers.Adam(2e-3),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
     data = load(arguments.patches)
-    common.train_and_report(network, data, arguments, Path(__file__).stem)
+    common.train_and_report(build_network, 2e-3, data, arguments, Path(__file__).stem)
 
 
 if __name__ == "__main__":

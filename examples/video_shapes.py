@@ -45,15 +45,6 @@ def video(motion: str, random: np.random.Generator) -> np.ndarray:
     return noisy[..., None].astype("float32")
 
 
-def load(videos: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns videos and labels to train with, and a fourth as many to hold out."""
-    random = np.random.default_rng(0)
-    labels = np.arange(videos + videos // 4, dtype="int32") % len(MOTIONS)
-    names = list(MOTIONS)
-    x = np.stack([video(names[label], random) for label in labels])
-    return x[:videos], labels[:videos], x[videos:], labels[videos:]
-
-
 def build_network() -> keras.Sequential:
     """Returns the network."""
 
@@ -87,15 +78,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Trains and tells how many motions are recognised."""
     arguments = parse_arguments()
-    keras.utils.set_random_seed(0)
-    network = build_network()
-    network.compile(
-        keras.optimizers.Adam(3e-3),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    data = load(arguments.videos)
-    common.train_and_report(network, data, arguments, Path(__file__).stem)
+    data = common.samples(video, list(MOTIONS), arguments.videos)
+    common.train_and_report(build_network, 3e-3, data, arguments, Path(__file__).stem)
 
 
 if __name__ == "__main__":

@@ -28,4 +28,8 @@ def test_only_with_masks_padding_changes_nothing(backend, tmp_path):
     assert max(right["with masks"]) - min(right["with masks"]) <= 0.2  # one text
     assert right["with masks"][0] > 80
     assert right["with masks"][-1] - right["without"][-1] > 10
-    assert (tmp_path / "masked_text_classification.png").is_file()
+    assert output.splitlines()[-1].startswith("Held-out accuracy: ")
+    assert f"{right['with masks'][-1]:.1f}% with masks" in output.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == [
+        "masked_text_classification.png"
+    ]
