@@ -31,6 +31,7 @@ class Pool {
     }
     for (int64_t i = 0; i < std::min<int64_t>(helpers, started_); ++i) {
       waiting_.push_back(parts);
+      ++wanted_;
     }
     wake_.notify_all();
   }
@@ -39,11 +40,13 @@ class Pool {
   void Serve() {
     for (;;) {
       std::shared_ptr<Parts> parts;
+      LookForAMoment([this] { return wanted_ > 0; });
       {
         std::unique_lock<std::mutex> lock(mutex_);
         wake_.wait(lock, [this] { return !waiting_.empty(); });
         parts = std::move(waiting_.front());
         waiting_.pop_front();
+        --wanted_;
       }
       parts->RunSome();
     }
@@ -52,6 +55,7 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Parts>> waiting_;
+  std::atomic<int64_t> wanted_{0};  // helpers: the length of `waiting_`
   int64_t started_ = 0;
 };
 

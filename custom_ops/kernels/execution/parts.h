@@ -5,14 +5,25 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <thread>
 
 #include "kernels/execution/parallel.h"
 
 namespace keras_pooling {
+
+// Waits a moment for `done()`, in vain perhaps: to put a thread to sleep and to wake it
+// takes longer than many a part. On a busy machine others go first.
+template <class Done>
+void LookForAMoment(const Done& done) {
+  constexpr std::chrono::microseconds kMoment(50);
+  const auto end = std::chrono::steady_clock::now() + kMoment;
+  while (!done() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+}
 
 // Shared with tasks that may begin long after the call has returned, and then find no
 // part left.
@@ -58,15 +69,17 @@ class Parts {
       work_.run(work_.context, Begin(part), Begin(part + 1));
     }
     if (done == 0) return;
-    const std::lock_guard<std::mutex> lock(mutex_);
-    done_ += done;
-    if (done_ == count_) all_done_.notify_all();
+    if (done_.fetch_add(done) + done < count_) return;
+    const std::lock_guard<std::mutex> lock(mutex_);  // who saw less sleeps by now
+    all_done_.notify_all();
   }
 
   // To be called after RunSome(): every part has been taken by then.
   void Wait() {
+    const auto is_done = [this] { return done_ == count_; };
+    LookForAMoment(is_done);
     std::unique_lock<std::mutex> lock(mutex_);
-    all_done_.wait(lock, [this] { return done_ == count_; });
+    all_done_.wait(lock, is_done);
   }
 
  private:
@@ -80,7 +93,7 @@ class Parts {
   std::atomic<int64_t> next_{0};
   std::mutex mutex_;
   std::condition_variable all_done_;
-  int64_t done_ = 0;
+  std::atomic<int64_t> done_{0};
 };
 
 }  // namespace keras_pooling

@@ -23,7 +23,7 @@ class AvgForward : public OnePass {
  public:
   using Element = T;
   static constexpr bool kAverages = true;
-  static constexpr bool kStreams = true;
+  static constexpr bool kIsLight = true;
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
     V sum;

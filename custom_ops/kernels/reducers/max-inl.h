@@ -46,11 +46,14 @@ class MaxOf : public OnePass {
       std::conditional_t<Order::kAssumes,
                          MaxOf<T, kKeep, typename MaxOrders<T, kKeep>::Careful>, void>;
   static constexpr bool kLooksFirst = Order::kLooksFirst;
-  static constexpr bool kStreams = true;
+  static constexpr bool kIsLight = true;
   static constexpr size_t kLanes = hn::MaxLanes(D());
-  struct State {
-    typename Order::Best best;
+  struct WithTap {
     typename Taps::V tap;
+  };
+  struct WithoutTap {};
+  struct State : std::conditional_t<kKeepsTaps, WithTap, WithoutTap> {
+    typename Order::Best best;
   };
 
   explicit MaxOf(const Operands& o)
@@ -61,7 +64,7 @@ class MaxOf : public OnePass {
 
   template <class Which, class Window>
   HWY_INLINE State Begin(Which, const Window& window, int64_t, int64_t) const {
-    return {order_.Lowest(), Taps::Set(window.first_tap)};
+    return StateOf(order_.Lowest(), window.first_tap);
   }
 
   template <class Which, class Window>
@@ -112,7 +115,7 @@ class MaxOf : public OnePass {
 
   template <class Which>
   HWY_INLINE State First(Which lanes, int64_t in, int64_t tap) const {
-    return {order_.Of(Lanes::Load(lanes, x_ + in)), Taps::Set(tap)};
+    return StateOf(order_.Of(Lanes::Load(lanes, x_ + in)), tap);
   }
 
   HWY_INLINE void Merge(const State& second, State& first) const {
@@ -139,8 +142,8 @@ class MaxOf : public OnePass {
 
   static HWY_INLINE State Saved(const char* from) {
     using Lane = typename Lanes::Lane;
-    State s = {Order::Unpacked(hn::Load(D(), reinterpret_cast<const Lane*>(from))),
-               Taps::Set(0)};
+    State s =
+        StateOf(Order::Unpacked(hn::Load(D(), reinterpret_cast<const Lane*>(from))), 0);
     if constexpr (kKeepsTaps) {
       const typename Taps::DU du;
       using Number = hn::TFromD<typename Taps::DU>;
@@ -150,6 +153,14 @@ class MaxOf : public OnePass {
   }
 
  private:
+  static HWY_INLINE State StateOf(const typename Order::Best& best, int64_t tap) {
+    if constexpr (kKeepsTaps) {
+      return {{Taps::Set(tap)}, best};
+    } else {
+      return {{}, best};
+    }
+  }
+
   const T* x_;
   T* y_;
   TapMemory<D> taps_;

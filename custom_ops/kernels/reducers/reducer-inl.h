@@ -45,8 +45,11 @@ struct Reducer {
   static constexpr bool kSeparable = false;  // see separable-inl.h
   static constexpr bool kScatters = false;   // see scatter-inl.h
   static constexpr bool kAverages = false;   // whether it looks at Window::share
-  static constexpr bool kStreams = false;    // whether results go past the caches
   static constexpr int kVectors = 4;         // that are reduced together
+
+  // Whether it computes so little that memory takes most of its time. Then results go
+  // past the caches, and large windows are read as memory likes.
+  static constexpr bool kIsLight = false;
 
   // A reducer may assume something that makes it faster. It looks for doubts at the
   // taps as they come, of two vectors at a time, and in the end says whether the

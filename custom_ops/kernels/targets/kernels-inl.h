@@ -25,11 +25,11 @@ Kernel Forward(Walk walk) {
   if constexpr (R::kSeparable) {
     if (walk == Walk::kSeparable) {
       return {&SeparableWalk::WalkBox<R>, &SeparableWalk::ScratchBytes<R>, kLanesOf<R>,
-              R::kStreams};
+              R::kIsLight};
     }
   }
   if (walk != Walk::kReduce) return {};
-  return {&ReduceWalk::WalkBox<R>, nullptr, kLanesOf<R>, R::kStreams};
+  return {&ReduceWalk::WalkBox<R>, nullptr, kLanesOf<R>, R::kIsLight};
 }
 
 template <class R>

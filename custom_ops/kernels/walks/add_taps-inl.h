@@ -7,6 +7,8 @@
 #define KERAS_POOLING_KERNELS_WALKS_ADD_TAPS_INL_H_
 #endif
 
+#include <algorithm>
+
 #include "kernels/spec/integers.h"
 #include "kernels/walks/walk-inl.h"
 
@@ -21,13 +23,13 @@ HWY_INLINE void StartPass(const R& reducer, int64_t count, typename R::State* st
   }
 }
 
-// Adds the taps that the table holds to kCount vectors, `apart` from each other.
-template <int kCount, int kPass, class R, class Lanes>
-HWY_INLINE void AddPart(const R& reducer, Lanes lanes, const Window& window,
-                        const TapTable& taps, int64_t in, int64_t apart,
+// Adds taps that the table holds to kCount vectors, `apart` from each other: kTaps of
+// them or, if that is 0, any number.
+template <int kCount, int kPass, int kTaps, class R, class Lanes>
+HWY_INLINE void AddSome(const R& reducer, Lanes lanes, const Window& window,
+                        const TapTable& taps, Range some, int64_t in, int64_t apart,
                         typename R::State* states, typename R::Doubts& doubts) {
-  const int64_t count = taps.count();
-  for (int64_t i = 0; i < count; ++i) {
+  const auto add = [&](int64_t i) HWY_ATTR {
     const int64_t tap_at = in + taps.offset(i);
     KP_UNROLL for (int v = 0; v < kCount; v += 2) {
       const int64_t next = HWY_MIN(v + 1, kCount - 1);
@@ -41,6 +43,11 @@ HWY_INLINE void AddPart(const R& reducer, Lanes lanes, const Window& window,
                                           taps.number(i), states[v]);
       }
     }
+  };
+  if constexpr (kTaps > 0) {
+    KP_UNROLL for (int i = 0; i < kTaps; ++i) add(some.begin + i);
+  } else {
+    for (int64_t i = some.begin; i < some.end; ++i) add(i);
   }
 }
 
@@ -50,20 +57,35 @@ HWY_INLINE void AddTaps(const R& reducer, Lanes lanes, const Window& window,
                         const TapTable& taps, int64_t in, int64_t apart,
                         typename R::State* states, typename R::Doubts& doubts) {
   StartPass<kPass>(reducer, kCount, states);
-  AddPart<kCount, kPass>(reducer, lanes, window, taps, in, apart, states, doubts);
+  AddSome<kCount, kPass, 0>(reducer, lanes, window, taps, {0, taps.count()}, in, apart,
+                            states, doubts);
   if constexpr (kPass + 1 < R::kPasses) {
     AddTaps<kCount, kPass + 1>(reducer, lanes, window, taps, in, apart, states, doubts);
   }
 }
 
-// Reduces one window of any number of taps, part by part. A part is added to as many
-// lanes as memory likes to bring together, before the next one.
+// Reduces one window of any number of taps, part by part. Where it has more lanes than
+// registers hold, a few taps are added to all of them before the next ones, so that
+// memory is read in long pieces; the states wait in the nearest cache.
 template <class R>
 class WindowInParts {
   static constexpr int64_t kVector = static_cast<int64_t>(R::kLanes);
-  static constexpr int64_t kMostVectors = 16;
+  static constexpr int64_t kInRegisters = R::kVectors * kVector;
+  static constexpr int64_t kStateBytes =
+      static_cast<int64_t>(sizeof(typename R::State));
+  static constexpr int64_t kMostVectors = HWY_MAX(8192 / kStateBytes, int64_t{16});
+  static constexpr int64_t kTogether = 4;
 
  public:
+  // Whether windows are better read so although the table holds them: they have many
+  // taps, which are read once.
+  static bool Suits(const Plan& plan, const TileView& view) {
+    const auto is_disjoint = [](const Axis& axis) { return axis.is_disjoint(); };
+    return R::kIsLight && plan.max_taps() > 4 * kTogether &&
+           view.lane_end - view.lane_begin > kInRegisters &&
+           std::all_of(plan.axes, plan.axes + kMaxRank, is_disjoint);
+  }
+
   // `out` and `index` are those of lane 0. Not inline: what has its address taken here
   // would else be kept in memory where windows are small, too.
   static HWY_NOINLINE void Run(const Operands& operands, const WindowRun& at,
@@ -90,27 +112,27 @@ class WindowInParts {
   void Reduce(Range lanes) const {
     const R reducer(operands_);
     typename R::State states[kMostVectors];
-    typename R::Doubts doubts[kMostVectors];
+    typename R::Doubts doubts = R::NoDoubts();
     ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
-      doubts[v] = R::NoDoubts();
       for (int64_t i = 0; i < vectors.value; ++i, lane += kVector) {
         states[v + i] = reducer.Begin(which, window_, out_ + lane,
                                       index_ + lane * view_.index_step);
       }
     });
     AddParts<0>(reducer, lanes, states, doubts);
-    ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
-      if constexpr (kHasFallback<R> && !R::kLooksFirst) {
-        bool holds = true;
+    if constexpr (kHasFallback<R> && !R::kLooksFirst) {
+      bool holds = true;
+      ForVectors(lanes, [&](auto vectors, auto which, int64_t, int64_t v) HWY_ATTR {
         for (int64_t i = 0; i < vectors.value; ++i) {
-          holds &= reducer.Holds(which, states[v + i], doubts[v]);
+          holds &= reducer.Holds(which, states[v + i], doubts);
         }
-        if (HWY_UNLIKELY(!holds)) {
-          const int64_t count = which.template Count<R::kLanes>() * vectors.value;
-          return WindowInParts<typename R::Fallback>::Run(
-              operands_, at_, view_, {lane, lane + count}, out_, index_);
-        }
+      });
+      if (HWY_UNLIKELY(!holds)) {
+        return WindowInParts<typename R::Fallback>::Run(operands_, at_, view_, lanes,
+                                                        out_, index_);
       }
+    }
+    ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
       for (int64_t i = 0; i < vectors.value; ++i) {
         reducer.Finish(which, window_, out_ + lane + i * kVector, states[v + i]);
       }
@@ -119,36 +141,53 @@ class WindowInParts {
 
   template <int kPass>
   HWY_INLINE void AddParts(const R& reducer, Range lanes, typename R::State* states,
-                           typename R::Doubts* doubts) const {
+                           typename R::Doubts& doubts) const {
     StartPass<kPass>(reducer, CeilDiv(lanes.size(), kVector), states);
     do {
-      ForVectors(lanes,
-                 [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
-                   constexpr int kCount = vectors.value;
-                   typename R::State own[kCount];  // in registers
-                   typename R::Doubts own_doubts = doubts[v];
-                   KP_UNROLL for (int i = 0; i < kCount; ++i) own[i] = states[v + i];
-                   AddPart<kCount, kPass>(reducer, which, window_, *at_.taps,
-                                          at_.in + lane, kVector, own, own_doubts);
-                   KP_UNROLL for (int i = 0; i < kCount; ++i) states[v + i] = own[i];
-                   doubts[v] = own_doubts;
-                 });
+      const int64_t count = at_.taps->count();
+      int64_t tap = 0;
+      if constexpr (R::kIsLight) {
+        for (; tap + kTogether <= count && lanes.size() > kInRegisters;
+             tap += kTogether) {
+          AddToAll<kPass, kTogether>(reducer, lanes, {tap, tap + kTogether}, states,
+                                     doubts);
+        }
+      }
+      if (tap < count) {
+        AddToAll<kPass, 0>(reducer, lanes, {tap, count}, states, doubts);
+      }
     } while (at_.taps->NextPart());
     if constexpr (kPass + 1 < R::kPasses) {
       AddParts<kPass + 1>(reducer, lanes, states, doubts);
     }
   }
 
+  // Adds some taps, kTaps of them or, if that is 0, any number.
+  template <int kPass, int kTaps>
+  HWY_INLINE void AddToAll(const R& reducer, Range lanes, Range some,
+                           typename R::State* states,
+                           typename R::Doubts& doubts) const {
+    constexpr int kVectors = kTaps > 0 ? HWY_MIN(R::kVectors, 2) : R::kVectors;
+    ForVectors<kVectors>(
+        lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
+          constexpr int kCount = vectors.value;
+          typename R::State own[kCount];  // in registers
+          KP_UNROLL for (int i = 0; i < kCount; ++i) own[i] = states[v + i];
+          AddSome<kCount, kPass, kTaps>(reducer, which, window_, *at_.taps, some,
+                                        at_.in + lane, kVector, own, doubts);
+          KP_UNROLL for (int i = 0; i < kCount; ++i) states[v + i] = own[i];
+        });
+  }
+
   // As ForLanes, with the number of each first vector.
-  template <class Visit>
+  template <int kVectors = R::kVectors, class Visit>
   HWY_INLINE void ForVectors(Range lanes, const Visit& visit) const {
     int64_t v = 0;
-    ForLanes<R::kLanes, R::kVectors>(lanes.begin, lanes.end, AllLanes{view_.streams},
-                                     [&](auto vectors, auto which, int64_t lane)
-                                         HWY_ATTR {
-                                           visit(vectors, which, lane, v);
-                                           v += vectors.value;
-                                         });
+    ForLanes<R::kLanes, kVectors>(lanes.begin, lanes.end, AllLanes{view_.streams},
+                                  [&](auto vectors, auto which, int64_t lane) HWY_ATTR {
+                                    visit(vectors, which, lane, v);
+                                    v += vectors.value;
+                                  });
   }
 
   const Operands& operands_;

@@ -30,6 +30,7 @@ class ReduceBox {
         view_(view),
         columns_(box.axes[2]),
         windows_(plan, view.in, columns_),
+        in_parts_(WindowInParts<R>::Suits(plan, view)),
         is_narrow_(kTogether > 1 &&
                    view.lane_end - view.lane_begin <= kTogether / 2 * kVector) {}
 
@@ -43,7 +44,7 @@ class ReduceBox {
       w += run.count;
       while (run.count > 0) {
         int64_t done = 1;
-        if (HWY_UNLIKELY(!run.taps->holds_all())) {
+        if (HWY_UNLIKELY(in_parts_ || !run.taps->holds_all())) {
           WindowInParts<R>::Run(operands_, run, view_,
                                 {view_.lane_begin, view_.lane_end}, out, index);
         } else if (kTogether > 1 && is_narrow_ && run.count >= kTogether) {
@@ -148,6 +149,7 @@ class ReduceBox {
   const TileView view_;
   const Range columns_;
   RowWindows windows_;
+  const bool in_parts_;
   const bool is_narrow_;
 };
 
@@ -160,9 +162,10 @@ struct ReduceWalk {
       if (!AssumptionHolds(plan, reducer, view, box)) {
         return WalkBox<typename R::Fallback>(plan, operands, view, box, scratch);
       }
-    } else if (plan.max_taps() > 1 && plan.max_taps() <= TapTable::kMost) {
-      // Windows jump from row to row, which memory does not like. Larger ones come in
-      // its own order.
+    } else if (plan.max_taps() > 1 && plan.max_taps() <= TapTable::kMost &&
+               !WindowInParts<R>::Suits(plan, view)) {
+      // Windows jump from row to row, which memory does not like. In parts they come
+      // in its own order.
       Touch(reducer, view, view.in, InputsOf(plan, box));
     }
     ReduceBox<R> outputs(plan, operands, view, box);
