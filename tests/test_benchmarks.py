@@ -1,4 +1,4 @@
-"""The benchmark's table is well-formed, and a quick row runs; no time is judged."""
+"""Table and random shapes are well-formed, and quick rows run; no time is judged."""
 
 import dataclasses
 import json
