@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _HERE = Path(__file__).parents[1]
-# The environment of each framework: ours, with TensorFlow and the runtimes that the tests
-# have, and that of the other peers.
+# The environment of each framework: ours, with TensorFlow and the runtimes that tests
+# need, and that of the other peers.
 _OURS = sys.executable
 _THEIRS = os.fspath(_HERE.parent / ".venv-bench" / "bin" / "python")
 
