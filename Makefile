@@ -23,7 +23,8 @@ help:
 	@echo '  demo    train the documented model on real digits and show the result'
 	@echo '  test    formatters, linters, C++ tests, Python tests, documentation: what .ci/run calls'
 	@echo '  hosts   the part of it that runs on JAX and PyTorch, where TensorFlow is not installed'
-	@echo '  bench   peers side by side: table, plot, JSON; quick with ROWS=vgg1,resnet PEERS=tf,litert'
+	@echo '  bench   peers side by side: table, plot, JSON; quick with ROWS=vgg1,resnet PEERS=tf,litert;'
+	@echo '          random shapes of published networks with SHAPES=200'
 	@echo '  sanitize  C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer, ThreadSanitizer'
 	@echo '  fuzz    random calls of the C entry, FUZZ_CALLS=1000000 of them, under sanitizers'
 	@echo '  aarch64 C++ tests cross-compiled and run in QEMU, their bits compared with this machine'
@@ -176,15 +177,16 @@ aarch64: install
 	@diff build/digests.txt build/aarch64/digests.txt
 	@echo "$$(wc -l < build/digests.txt) digests are the same"
 
-# The peers have an environment of their own: the package needs nothing of theirs.
+# These peers have an environment of their own: the package needs nothing of theirs. Random shapes are measured
+# without them, against TensorFlow and the runtimes that the tests have installed.
 .venv-bench/requirements.stamp: .venv/python.stamp benchmarks/requirements.txt
 	@echo '==> Installing the peers into .venv-bench (several hundred MB the first time)'
 	@$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
-bench: install .venv/test.stamp .venv-bench/requirements.stamp
-	@$(BIN)/python benchmarks/run.py --rows '$(ROWS)' --peers '$(PEERS)' \
+bench: install .venv/test.stamp $(if $(SHAPES),,.venv-bench/requirements.stamp)
+	@$(BIN)/python benchmarks/run.py --rows '$(ROWS)' --peers '$(PEERS)' $(if $(SHAPES),--shapes '$(SHAPES)') \
 	  $(if $(BASELINE),--baseline '$(BASELINE)') $(BENCH_ARGS)
 
 # Of its own: the site is made of the sources, and needs no framework.

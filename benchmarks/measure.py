@@ -202,6 +202,7 @@ def _described(row: Row) -> dict[str, Any]:
         "bytes": row.bytes_moved,
         "against": f"{row.against}/{row.mode}" if row.against else "",
         "bars": row.bars,
+        "classes": row.classes,
         "times": {},
         "unsupported": {},
         "differs": [],

@@ -1,10 +1,11 @@
-"""Draws the ratio to the best peer of every row; measures nothing."""
+"""Draws ratios: to the best peer of every row, of many shapes; measures nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import distribution
 import matplotlib as mpl
 import report
 
@@ -60,5 +61,61 @@ def draw(results: dict[str, Any], path: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
     about = results["machine"]
     figure.suptitle(f"{about['cpu']}, {results['date'][:10]}", fontsize=11)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def draw_distribution(results: dict[str, Any], path: Path) -> None:
+    """Writes a picture: the sorted ratios to each peer, and the bars, by mode."""
+    names = distribution.rivals(results)
+    groups = {
+        mode: {
+            name: sorted(values)
+            for name in names
+            if (values := report.ratios(results["rows"], name, mode))
+        }
+        for mode in distribution.MODES
+    }
+    groups = {mode: lines for mode, lines in groups.items() if lines}
+    if not groups:
+        return
+    figure, axes = plt.subplots(
+        1,
+        len(groups),
+        figsize=(6.5 * len(groups), 4.5),
+        squeeze=False,
+        sharey=True,
+        layout="constrained",
+    )
+    for axis, (mode, lines) in zip(axes[0], groups.items(), strict=True):
+        for name, values in lines.items():
+            colour = f"C{names.index(name)}"
+            # The quantile of each value, as `distribution.quantile` places it.
+            last = max(len(values) - 1, 1)
+            shares = [100 * i / last for i in range(len(values))]
+            median = distribution.quantile(values, 0.5)
+            label = f"{report.TITLES[name]}: median {median:.2f}, {len(values)} shapes"
+            axis.plot(shares, values, color=colour, linewidth=1.8, label=label)
+        for name, of, place, asked in distribution.BARS:
+            if of == mode and name in lines:
+                at = 100 * distribution.PLACES[place]
+                colour = f"C{names.index(name)}"
+                # Of two bars in one place the upper is the shorter.
+                size = {"markersize": 24 - 7 * names.index(name), "markeredgewidth": 3}
+                axis.plot(at, asked, "_", color=colour, **size)
+        axis.axhline(1.0, color="black", linewidth=1)
+        axis.set_yscale("log")
+        ends = axis.get_ylim()
+        axis.set_yticks([tick for tick in TICKS if ends[0] <= tick <= ends[1]])
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_locator(NullLocator())
+        axis.set_xlabel("% of the shapes, the worst first; a dash is a bar")
+        axis.set_title(f"{mode}: a peer's time over ours", fontsize=10)
+        axis.grid(alpha=0.3)
+        axis.legend(loc="upper left", fontsize=8, frameon=False)
+        axis.spines[["top", "right"]].set_visible(False)
+    about, drawn = results["machine"], results["drawn"]
+    title = f"{drawn['count']} random shapes, {about['cpu']}, {results['date'][:10]}"
+    figure.suptitle(title, fontsize=11)
     figure.savefig(path, dpi=130)
     plt.close(figure)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from peers import COPY, HOSTS, OURS, PEERS
 from rich.table import Table
+from row import CLASSES
 
 TITLES = {peer.name: peer.title for peer in PEERS}
 SMALL_BYTES = 1 << 20  # LiteRT's bar holds for rows that move more than this
+CLOSE = ["tf", "torch-nhwc", "openvino", "litert"]  # those that come close to us
 NO_BAR = ("jax", COPY, OURS, *HOSTS)
 INTRODUCTION = (
     "Written by `make bench`, not edited by hand. Medians in ms of one pool (MB where",
@@ -49,6 +52,20 @@ def copy_share(record: Record) -> float | None:
     return None if ours is None or copy is None else copy / ours
 
 
+def ratio(record: Record, name: str) -> float | None:
+    """Returns a peer's time over ours; None where it has none, or another result."""
+    theirs, ours = median(record, name), median(record, OURS)
+    if theirs is None or ours is None or name in record["differs"]:
+        return None
+    return theirs / ours
+
+
+def ratios(records: list[Record], name: str, mode: str) -> list[float]:
+    """Returns a peer's times over ours in one mode, in the rows that it has."""
+    found = (ratio(record, name) for record in records if record["mode"] == mode)
+    return [value for value in found if value is not None]
+
+
 def missed_bars(record: Record) -> list[str]:
     """Returns what the row falls short of: peer, reached, asked."""
     ours, missed = median(record, OURS), []
@@ -65,24 +82,54 @@ def missed_bars(record: Record) -> list[str]:
 
 def markdown(results: dict[str, Any]) -> str:
     """Returns the whole report."""
-    about = results["machine"]
     measured = [r for r in results["rows"] if median(r, OURS) is not None]
-    lines = [
-        f"# {about['cpu']}, {about['cpus']} CPUs, {results['date'][:10]}",
+    lines = head(results, "", INTRODUCTION) + _summary(measured)
+    lines += _class_summary(measured)
+    for mode in ("forward", "training"):
+        records = [r for r in measured if r["mode"] == mode]
+        if records:
+            lines += [f"## {mode.capitalize()}", "", *_table(results, records), ""]
+    return "\n".join(lines + _twins(measured) + _short(measured) + left_out(results))
+
+
+def head(results: dict[str, Any], title: str, introduction: tuple[str, ...]) -> list:
+    """Returns how a report begins: machine, date, versions."""
+    about = results["machine"]
+    return [
+        f"# {title}{about['cpu']}, {about['cpus']} CPUs, {results['date'][:10]}",
         "",
-        *INTRODUCTION,
+        *introduction,
         "",
         ", ".join(f"{key}: {value}" for key, value in about.items()),
         "",
         _versions(results),
         "",
-        *_summary(measured),
     ]
-    for mode in ("forward", "training"):
-        records = [r for r in measured if r["mode"] == mode]
-        if records:
-            lines += [f"## {mode.capitalize()}", "", *_table(results, records), ""]
-    return "\n".join(lines + _twins(measured) + _short(measured) + _left_out(results))
+
+
+def by_class(
+    records: list[Record], names: list[str], average: Callable[[list[float]], float]
+) -> list[str]:
+    """Returns a table of the average ratio to each of these peers in each class of
+    shape; in brackets how many rows it is of.
+    """
+    pairs = [(name, mode) for mode in ("forward", "training") for name in names]
+    pairs = [pair for pair in pairs if ratios(records, *pair)]
+    heads = ["class of shape", *(f"{TITLES[name]}, {mode}" for name, mode in pairs)]
+    lines = ["| " + " | ".join(heads) + " |", "|---|" + "--:|" * len(pairs)]
+    for key, classes in CLASSES.items():
+        for name in classes:
+            members = [r for r in records if r.get("classes", {}).get(key) == name]
+            found = [ratios(members, *pair) for pair in pairs]
+            cells = [f"{average(v):.2f} ({len(v)})" if v else "–" for v in found]
+            if any(found):
+                lines.append("| " + " | ".join([f"{key}: {name}", *cells]) + " |")
+    return [*lines, ""]
+
+
+def geometric_mean(values: list[float]) -> float:
+    """Returns the geometric mean."""
+    return math.exp(sum(map(math.log, values)) / len(values))
 
 
 def console_table(results: dict[str, Any]) -> Table:
@@ -97,9 +144,9 @@ def console_table(results: dict[str, Any]) -> Table:
         best, ours = best_peer(record), median(record, OURS)
         if best:
             colour = "green" if best[1] >= 1 else "red"
-            cells = [record["key"], _number(ours), _number(median(record, "tf"))]
-            cells += [TITLES[best[0]], _number(best[1] * ours)]
-            cells += [f"[{colour}]{best[1]:.2f}[/]", _share(record)]
+            cells = [record["key"], number(ours), number(median(record, "tf"))]
+            cells += [TITLES[best[0]], number(best[1] * ours)]
+            cells += [f"[{colour}]{best[1]:.2f}[/]", share_text(record)]
             table.add_row(*cells)
     return table
 
@@ -107,7 +154,7 @@ def console_table(results: dict[str, Any]) -> Table:
 def shortfalls(results: dict[str, Any]) -> str:
     """Returns the bars not reached and the rows left out, for a terminal."""
     measured = [r for r in results["rows"] if median(r, OURS) is not None]
-    return "\n".join(_short(measured) + _left_out(results))
+    return "\n".join(_short(measured) + left_out(results))
 
 
 def against_baseline(results: dict[str, Any], baseline: dict[str, Any]) -> Table:
@@ -129,7 +176,7 @@ def against_baseline(results: dict[str, Any], baseline: dict[str, Any]) -> Table
         best = best_peer(record)
         table.add_row(
             record["key"],
-            *(_number(time) for time in times),
+            *(number(time) for time in times),
             f"{times[0] / times[1]:.2f}",
             *of_tf,
             f"{best[1]:.2f}" if best else "–",
@@ -157,6 +204,47 @@ def fallen(results: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
     return found
 
 
+def input_text(record: Record) -> str:
+    """Returns what the row pools, as a person writes it."""
+    parts = [record["kind"].replace("_", " "), "×".join(map(str, record["shape"]))]
+    if record["dtype"] != "float32":
+        parts.append(record["dtype"])
+    if record["layout"] != "channels_last":
+        parts.append(record["layout"])
+    if record["calls"] > 1:
+        parts.append(f"({record['calls']} in one call)")
+    if record["threads"] != 2:
+        parts.append(f"{record['threads']} thread")
+    return " ".join(parts)
+
+
+def number(value: float | None) -> str:
+    """Returns three digits, and never fewer than those before the point."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def share_text(record: Record) -> str:
+    """Returns which part of a copy's bandwidth we reach, in percent."""
+    share = copy_share(record)
+    return "–" if share is None else f"{share:.0%}"
+
+
+def left_out(results: dict[str, Any], most: int = 4) -> list[str]:
+    """Returns who did not run what, and why; more rows than `most` are only counted."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for record in results["rows"]:
+        for name, reason in record["unsupported"].items():
+            if name != COPY:
+                reasons.setdefault((name, reason), []).append(record["key"])
+    lines = [f"- {TITLES[name]}: {text}" for name, text in results["failed"].items()]
+    for (name, reason), keys in sorted(reasons.items()):
+        where = ", ".join(keys) if len(keys) <= most else f"{len(keys)} rows"
+        lines.append(f"- {TITLES[name]}: {reason} ({where})")
+    return ["## Not measured", "", *(lines or ["Nothing."]), ""]
+
+
 def _table(results: dict[str, Any], records: list[Record]) -> list[str]:
     names = [
         name for name in results["peers"] if any(r["times"].get(name) for r in records)
@@ -169,10 +257,10 @@ def _table(results: dict[str, Any], records: list[Record]) -> list[str]:
     for record in records:
         best = best_peer(record)
         copy = median(record, COPY)
-        cells = [record["key"].split("/")[0], _input(record), record["window"]]
+        cells = [record["key"].split("/")[0], input_text(record), record["window"]]
         cells += [_cell(record, name) for name in shown]
         cells += [f"**{best[1]:.2f}**", TITLES[best[0]]] if best else ["–", "–"]
-        cells += [_number(copy), _share(record)]
+        cells += [number(copy), share_text(record)]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -188,15 +276,21 @@ def _summary(records: list[Record]) -> list[str]:
                 for r in records
                 if r["mode"] == mode and r["unit"] == "ms" and median(r, name)
             ]
-            ratios = [math.log(theirs / ours) for theirs, ours in pairs]
-            mean = f"{math.exp(sum(ratios) / len(ratios)):.2f}" if ratios else "–"
-            cells += [mean, str(len(ratios))]
+            found = [theirs / ours for theirs, ours in pairs]
+            mean = f"{geometric_mean(found):.2f}" if found else "–"
+            cells += [mean, str(len(found))]
         if name not in (OURS, COPY) and cells != ["–", "0", "–", "0"]:
             lines.append(f"| {title} | " + " | ".join(cells) + " |")
     title = (
         "Geometric means of the peer's time over ours, over the rows that both have:"
     )
     return [title, "", *lines, ""] if len(lines) > 2 else []
+
+
+def _class_summary(records: list[Record]) -> list[str]:
+    lines = by_class(records, CLOSE, geometric_mean)
+    title = "The same by class of shape, of float32 maxima and averages (rows):"
+    return [title, "", *lines] if len(lines) > 3 else []
 
 
 def _twins(records: list[Record]) -> list[str]:
@@ -225,20 +319,6 @@ def _short(records: list[Record]) -> list[str]:
     return ["## Rows that fall short", "", head, "", *lines, ""]
 
 
-def _left_out(results: dict[str, Any]) -> list[str]:
-    """Who did not run what, with the reason."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for record in results["rows"]:
-        for name, reason in record["unsupported"].items():
-            if name != COPY:
-                reasons.setdefault((name, reason), []).append(record["key"])
-    lines = [f"- {TITLES[name]}: {text}" for name, text in results["failed"].items()]
-    for (name, reason), keys in sorted(reasons.items()):
-        where = ", ".join(keys) if len(keys) <= 4 else f"{len(keys)} rows"
-        lines.append(f"- {TITLES[name]}: {reason} ({where})")
-    return ["## Not measured", "", *(lines or ["Nothing."]), ""]
-
-
 def _versions(results: dict[str, Any]) -> str:
     versions: dict[str, str] = {}
     for found in results["versions"].values():
@@ -246,34 +326,9 @@ def _versions(results: dict[str, Any]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _input(record: Record) -> str:
-    parts = [record["kind"].replace("_", " "), "×".join(map(str, record["shape"]))]
-    if record["dtype"] != "float32":
-        parts.append(record["dtype"])
-    if record["layout"] != "channels_last":
-        parts.append(record["layout"])
-    if record["calls"] > 1:
-        parts.append(f"({record['calls']} in one call)")
-    if record["threads"] != 2:
-        parts.append(f"{record['threads']} thread")
-    return " ".join(parts)
-
-
 def _cell(record: Record, name: str) -> str:
     mark = " ≠" if name in record["differs"] else ""
-    return _number(median(record, name)) + mark
-
-
-def _number(value: float | None) -> str:
-    """Three digits, and never fewer than those before the point."""
-    if value is None:
-        return "–"
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _share(record: Record) -> str:
-    share = copy_share(record)
-    return "–" if share is None else f"{share:.0%}"
+    return number(median(record, name)) + mark
 
 
 def _over(a: float | None, b: float | None) -> str:

@@ -22,6 +22,17 @@ BYTES = {"int8": 1, "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 # call (0.3 ms for a `tf.function`) not to hide the pool; and how many pools at most.
 MOVED = 64 << 20
 MOST_CALLS = 8
+# The classes of shape that reports sum up by, in order. A multiple of 64 is not counted
+# among those of 16, nor these among those of 8.
+CLASSES = {
+    "pool": ("max", "average"),
+    "axes": ("1", "2", "3"),
+    "windows": ("apart", "overlapping", "overlapping, stride 1", "whole planes"),
+    "channels": ("multiple of 64", "multiple of 16", "multiple of 8", "other"),
+    "batch": ("1", "2 to 7", "8 or more"),
+    "input and output": ("below 4 MiB", "4 to 32 MiB", "above 32 MiB"),
+    "pools in a call": ("one", "several"),
+}
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,38 @@ class Row:
             has_taps = not {self.kind, *self.kind.split("_")} & TAPLESS
             moved += width * (x + y) + indices + 2 * y * has_taps
         return self.calls * moved
+
+    @property
+    def classes(self) -> dict[str, str]:
+        """Its class by each property of `CLASSES`.
+
+        Empty unless it is a plain max or average: what twins in other dtypes, layouts
+        and threads show is no matter of shape.
+        """
+        pool = {"max": "max", "avg": "average"}.get(self.kind.split("_")[-1])
+        if self.kind in RANDOM_POOLS or pool is None or self.xla or self.threads != 2:
+            return {}
+        if (self.dtype, self.layout) != ("float32", "channels_last"):
+            return {}
+        size = math.prod(self.shape) + math.prod(self.output_shape)
+        mib = self.calls * size * BYTES[self.dtype] / 2**20
+        channels = (f"multiple of {n}" for n in (64, 16, 8) if self.shape[-1] % n == 0)
+        return {
+            "pool": pool,
+            "axes": str(len(self.spatial)),
+            "windows": self._window_class(),
+            "channels": next(channels, "other"),
+            "batch": CLASSES["batch"][(self.shape[0] > 1) + (self.shape[0] > 7)],
+            "input and output": CLASSES["input and output"][(mib >= 4) + (mib > 32)],
+            "pools in a call": "one" if self.calls == 1 else "several",
+        }
+
+    def _window_class(self) -> str:
+        if set(self.output_spatial) == {1}:
+            return "whole planes"
+        if self.kind not in ("max", "avg") or self.pool_size <= self.step:
+            return "apart"
+        return "overlapping, stride 1" if self.step == 1 else "overlapping"
 
     @property
     def window(self) -> str:

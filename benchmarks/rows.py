@@ -6,6 +6,7 @@ channels_last; a peer with another layout transposes before the clock starts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -37,6 +38,13 @@ def first(of: str, *arguments: Any, **further: Any) -> tuple[Row, ...]:
     return both(f"{of}-first", *arguments, **further)
 
 
+def one(of: str, *arguments: Any, **further: Any) -> tuple[Row, ...]:
+    """A row and its twin with one pool a call, for the peers that come close to us."""
+    rows = both(of, *arguments, **WIDE, **further)
+    twin = {"calls": 1, "against": of, **WIDE}
+    return rows + both(f"{of}-one", *arguments, **twin, **further)
+
+
 _LINES: tuple[tuple[Row, ...], ...] = (
     # The pools of VGG-16, batch 8; the first ones are bound by memory.
     both("vgg1", "max", (8, 224, 224, 64)),
@@ -61,6 +69,18 @@ _LINES: tuple[tuple[Row, ...], ...] = (
     both("video2", "max", (4, 16, 56, 56, 64)),
     both("video3", "max", (4, 16, 56, 56, 64), 3, 2, "same"),
     both("batch1", "max", (1, 224, 224, 64)),
+    # Widths as in MobileNet, EfficientNet, DenseNet and NASNet, odd sizes, batches of
+    # 1, 2 and 7; every kind of window, and some with one pool a call.
+    both("c3", "avg", (7, 225, 225, 3), **WIDE),
+    both("c8", "max", (2, 225, 225, 8), 3, 2, **WIDE),
+    one("c24", "max", (7, 16001, 24), 3, 2, "same"),
+    one("c40", "max", (1, 301, 301, 40)),
+    both("c48", "max", (2, 15, 57, 57, 48), **WIDE),
+    both("c72", "avg", (7, 57, 57, 72), **WIDE),
+    one("c80", "avg", (7, 45, 45, 80), 3, 1, "same"),
+    one("c96", "max", (2, 111, 111, 96), 3, 2),
+    both("c168", "max", (7, 43, 43, 168), 3, 1, "same", **WIDE),
+    one("c304", "global_avg", (7, 15, 15, 304)),
     # The plain cases that the variants below are twins of.
     both("max112", "max", (32, 112, 112, 64)),
     both("avg112", "avg", (32, 112, 112, 64)),
@@ -130,7 +150,7 @@ _LINES: tuple[tuple[Row, ...], ...] = (
 ROWS: tuple[Row, ...] = tuple(row for line in _LINES for row in line)
 
 
-def chosen(patterns: str) -> list[Row]:
+def chosen(patterns: str, rows: Sequence[Row] = ROWS) -> list[Row]:
     """Returns the rows that comma-separated names select; all, where there are none.
 
     A pattern is a name, "vgg1", or a name and a mode, "vgg1/training"; `*` and `?`
@@ -142,9 +162,9 @@ def chosen(patterns: str) -> list[Row]:
     asked = [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]
     found = []
     for pattern in asked or ["*"]:
-        hits = [r for r in ROWS if _matches(r, pattern)]
+        hits = [r for r in rows if _matches(r, pattern)]
         if not hits:
-            names = ", ".join(dict.fromkeys(row.name for row in ROWS))
+            names = ", ".join(dict.fromkeys(row.name for row in rows))
             raise ValueError(f"no row is called {pattern!r}. Rows: {names}")
         found += [row for row in hits if row not in found]
     return found

@@ -12,12 +12,14 @@ import json
 import sys
 from pathlib import Path
 
+import distribution
 import machine
 import measure
 import peers as peer_list
 import plot
 import report
 import rows as row_list
+import shapes
 from rich.console import Console
 
 RESULTS = Path(__file__).with_name("results")
@@ -28,6 +30,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", default="", help="names, comma-separated; * allowed")
     parser.add_argument("--peers", default="", help="names, comma-separated")
+    parser.add_argument(
+        "--shapes",
+        type=int,
+        default=0,
+        help="random shapes to measure in place of the table",
+    )
+    parser.add_argument("--seed", type=int, default=shapes.SEED, help="of the shapes")
     parser.add_argument("--rounds", type=int, default=0, help="turns of each peer")
     parser.add_argument(
         "--patience",
@@ -45,8 +54,10 @@ def main() -> None:
     """Runs the command line."""
     options = parse()
     try:
-        rows = row_list.chosen(options.rows)
-        peers = peer_list.chosen(options.peers)
+        drawn = shapes.draw(options.shapes, options.seed)
+        rows = row_list.chosen(options.rows, drawn or row_list.ROWS)
+        default_peers = shapes.PEERS if drawn else ""
+        peers = peer_list.chosen(options.peers or default_peers)
     except ValueError as error:
         sys.exit(str(error))
     if options.list:
@@ -54,22 +65,28 @@ def main() -> None:
         print("\npeers:", ", ".join(peer.name for peer in peers))
         return
     baseline = json.loads(options.baseline.read_text()) if options.baseline else None
-    quick = bool(options.rows or options.peers)
-    rounds = options.rounds or (7 if quick else 9)
+    few = 0 < options.shapes < shapes.COUNT
+    quick = bool(options.rows or options.peers or few)
+    rounds = options.rounds or (shapes.ROUNDS if drawn else 7 if quick else 9)
     results = measure.run(rows, peers, rounds, options.patience)
+    if drawn:
+        results["drawn"] = {"count": options.shapes, "seed": options.seed}
     date = datetime.date.today().isoformat()
     stem = f"{machine.slug()}-{date}" + ("-quick" if quick else "")
+    stem = f"shapes-{stem}" if drawn else stem
     options.output_dir.mkdir(parents=True, exist_ok=True)
     target = options.output_dir / f"{stem}.json"
     target.write_text(json.dumps(results, indent=1) + "\n")
-    target.with_suffix(".md").write_text(report.markdown(results))
-    plot.draw(results, target.with_suffix(".png"))
+    whole = distribution if drawn else report
+    target.with_suffix(".md").write_text(whole.markdown(results))
+    draw = plot.draw_distribution if drawn else plot.draw
+    draw(results, target.with_suffix(".png"))
     console = Console()
     if baseline:
         console.print(report.against_baseline(results, baseline))
     else:
-        console.print(report.console_table(results))
-        console.print(report.shortfalls(results), markup=False)
+        console.print(whole.console_table(results))
+        console.print(whole.shortfalls(results), markup=False)
     print(f"Written: {target.name}, .md and .png in {options.output_dir}")
     fallen = report.fallen(results, baseline) if baseline else []
     if fallen:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _HERE = Path(__file__).parents[1]
-# The environment of each framework: ours, with TensorFlow, and that of the peers.
+# The environment of each framework: ours, with TensorFlow and the runtimes that tests
+# need, and that of the other peers.
 _OURS = sys.executable
 _THEIRS = os.fspath(_HERE.parent / ".venv-bench" / "bin" / "python")
 
@@ -66,8 +67,8 @@ PEERS = (
     Peer("torch-nhwc", "torch NHWC", "torch_peer"),
     Peer("torch-nchw", "torch NCHW", "torch_peer"),
     Peer("ort", "ORT", "onnxruntime_peer"),
-    Peer("openvino", "OpenVINO", "openvino_peer"),
-    Peer("litert", "LiteRT", "litert_peer"),
+    Peer("openvino", "OpenVINO", "openvino_peer", _OURS),
+    Peer("litert", "LiteRT", "litert_peer", _OURS),
     Peer("jax", "JAX", "jax_peer"),
     Peer(COPY, "copy", "copy_peer", _OURS),
 )
