@@ -14,6 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.ticker import NullLocator
 
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+LIMITS = (0.08, 12.5)  # of the ratios of a distribution
 LABEL = {"fontsize": 7, "verticalalignment": "center"}
 
 
@@ -98,15 +99,14 @@ def draw_distribution(results: dict[str, Any], path: Path) -> None:
             axis.plot(shares, values, color=colour, linewidth=1.8, label=label)
         for name, of, place, asked in distribution.BARS:
             if of == mode and name in lines:
-                at = 100 * distribution.PLACES[place]
-                colour = f"C{names.index(name)}"
+                at, i = 100 * distribution.PLACES[place], names.index(name)
                 # Of two bars in one place the upper is the shorter.
-                size = {"markersize": 24 - 7 * names.index(name), "markeredgewidth": 3}
-                axis.plot(at, asked, "_", color=colour, **size)
+                dash = {"markersize": max(24 - 7 * i, 4), "markeredgewidth": 3}
+                axis.plot(at, asked, "_", color=f"C{i}", zorder=3 + i, **dash)
         axis.axhline(1.0, color="black", linewidth=1)
         axis.set_yscale("log")
-        ends = axis.get_ylim()
-        axis.set_yticks([tick for tick in TICKS if ends[0] <= tick <= ends[1]])
+        axis.set_ylim(LIMITS)  # what lies beyond leaves the picture: the table has it
+        axis.set_yticks([tick for tick in TICKS if LIMITS[0] < tick < LIMITS[1]])
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_locator(NullLocator())
         axis.set_xlabel("% of the shapes, the worst first; a dash is a bar")
