@@ -4,17 +4,22 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint ctest pytest hosts sanitize fuzz aarch64 bench docs format clean
+.PRECIOUS: .venv-tensorflow-%/requirements.stamp
+.PHONY: help install demo test lint ctest pytest hosts test-tensorflow wheel sanitize fuzz aarch64 bench docs format clean
 
 # The first Python with venv that TensorFlow has wheels for; `make PYTHON=… demo` names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
   2>/dev/null && echo $$p && break; done)
 CXX_FILES = $(wildcard $(foreach d,custom_ops/* custom_ops/*/*,$(d)/*.cc $(d)/*.h $(d)/*.inc))
+PY_FILES = $(wildcard keras_pooling/*.py keras_pooling/*/*.py keras_pooling/*/*/*.py)
 BIN := .venv/bin
 comma := ,
 OUTPUT_DIR ?= demo_output
 PYTEST_ARGS ?= -n 2
+# What another TensorFlow, or another Keras, could change. The environment has no other backend.
+TENSORFLOW_TESTS ?= tests/test_packaging.py tests/test_library.py tests/layers tests/implementations \
+  $(foreach name,forward fractional gradients graphs stochastic,tests/ops/test_$(name).py) -k 'faults or wrong or not (jax or torch)'
 FUZZ_CALLS ?= 1000000
 FUZZ_FIRST ?= 1
 
@@ -23,6 +28,8 @@ help:
 	@echo '  demo    train the documented model on real digits and show the result'
 	@echo '  test    formatters, linters, C++ tests, Python tests, documentation: what .ci/run calls'
 	@echo '  hosts   the part of it that runs on JAX and PyTorch, where TensorFlow is not installed'
+	@echo '  test-tensorflow  the part of it that runs on TensorFlow, against another one: VERSION=2.20.0'
+	@echo '  wheel   a manylinux wheel in wheelhouse/, tried where no compiler is'
 	@echo '  bench   peers side by side: table, plot, JSON; quick with ROWS=vgg1,resnet PEERS=tf,litert;'
 	@echo '          random shapes of published networks with SHAPES=200'
 	@echo '  sanitize  C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer, ThreadSanitizer'
@@ -30,20 +37,31 @@ help:
 	@echo '  aarch64 C++ tests cross-compiled and run in QEMU, their bits compared with this machine'
 	@echo '  docs    the documentation site, in site/: API, semantics, guides; every warning is an error'
 	@echo '  format  format the Python and C++ sources'
-	@echo '  clean   remove .venv/, .venv-bench/, .venv-docs/, .venv-hosts/, build/, site/ and all that was made'
+	@echo '  clean   remove .venv*/, build/, site/, wheelhouse/ and all that was made'
 
-# Prints what a target needs, of pyproject.toml: "run" to compile, run and show examples, else a dependency group.
+# Prints what a target needs, of pyproject.toml: "run" to compile, run and show examples, "tensorflow==…" to compile and
+# test against that one, else a dependency group.
 define LIST_REQUIREMENTS
 import sys, tomllib
+asked = sys.argv[1]
 table = tomllib.load(open("pyproject.toml", "rb"))
 project, build = table["project"], table["build-system"]["requires"]
 extras = project["optional-dependencies"]
-groups = table["dependency-groups"]
-run = build + groups["build"] + project["dependencies"] + extras["tensorflow"] + extras["examples"]
-print(*(run if sys.argv[1] == "run" else groups[sys.argv[1]]), sep="\n")
+def group(name):
+    for line in table["dependency-groups"][name]:
+        yield from [line] if isinstance(line, str) else group(line["include-group"])
+if asked == "run":
+    lines = build + [*group("build")] + project["dependencies"] + extras["tensorflow"] + extras["examples"]
+elif asked.startswith("tensorflow=="): # which brings the Keras that goes with it
+    lines = [line for line in build if "tensorflow" not in line] + [asked, *group("build"), *group("pytest")]
+else:
+    lines = group(asked)
+print(*lines, sep="\n")
 endef
 export LIST_REQUIREMENTS
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
+PIP_WHEEL = $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation \
+  --config-settings=build-dir=build
 
 .venv/python.stamp:
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.13 with venv found. On Debian or Ubuntu:' \
@@ -116,11 +134,10 @@ pytest: install .venv/test.stamp
 	@.venv-hosts/bin/python -m pip install --disable-pip-version-check -r .venv-hosts/requirements.txt
 	@touch $@
 
-.venv-hosts/install.stamp: .venv-hosts/requirements.stamp .venv/install.stamp $(wildcard keras_pooling/*.py keras_pooling/*/*.py keras_pooling/*/*/*.py)
+.venv-hosts/install.stamp: .venv-hosts/requirements.stamp .venv/install.stamp $(PY_FILES)
 	@echo '==> Making the wheel and installing it into .venv-hosts'
 	@rm -rf .venv-hosts/wheel
-	@CXX='$(CXX)' $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation \
-	  --config-settings=build-dir=build --wheel-dir .venv-hosts/wheel .
+	@CXX='$(CXX)' $(PIP_WHEEL) --wheel-dir .venv-hosts/wheel .
 	@.venv-hosts/bin/python -m pip install --disable-pip-version-check --no-deps --force-reinstall .venv-hosts/wheel/*.whl
 	@touch $@
 
@@ -132,6 +149,66 @@ hosts: .venv-hosts/install.stamp
 	  KERAS_BACKEND=$$backend KERAS_POOLING_PORTABLE=1 \
 	    .venv-hosts/bin/pytest $(PYTEST_ARGS) tests/backends || exit 1; \
 	done
+
+# Of its own, and a build too: both are for one TensorFlow.
+.venv-tensorflow-%/requirements.stamp: .venv/run.stamp
+	@echo '==> Installing TensorFlow $*, and pytest, into .venv-tensorflow-$*'
+	@$(PYTHON) -m venv .venv-tensorflow-$*
+	@$(BIN)/python -c "$$LIST_REQUIREMENTS" tensorflow==$* > .venv-tensorflow-$*/requirements.txt
+	@.venv-tensorflow-$*/bin/python -m pip install --disable-pip-version-check -r .venv-tensorflow-$*/requirements.txt
+	@touch $@
+
+# The TensorFlow of .venv has headers of Highway, for one that ships none.
+.venv-tensorflow-%/install.stamp: .venv-tensorflow-%/requirements.stamp $(CXX_FILES) $(wildcard custom_ops/*.*) $(PY_FILES)
+	@echo '==> Compiling the ops against TensorFlow $* and installing keras_pooling into .venv-tensorflow-$*'
+	@highway=$$($(BIN)/python custom_ops/find_tensorflow.py) && CXX='$(CXX)' .venv-tensorflow-$*/bin/python -m pip install \
+	  --disable-pip-version-check --verbose --no-deps --no-build-isolation --force-reinstall \
+	  --config-settings=build-dir=build/tensorflow-$* --config-settings="cmake.define.KERAS_POOLING_HIGHWAY=$${highway%;*}" .
+	@touch $@
+
+.venv-tensorflow-/install.stamp:
+	@echo 'Which TensorFlow? Say, for one: make test-tensorflow VERSION=2.20.0'; exit 1
+
+test-tensorflow: .venv-tensorflow-$(VERSION)/install.stamp
+	@echo '==> Python tests on TensorFlow $(VERSION)'
+	@KERAS_POOLING_REQUIRE_COMPILED=1 .venv-tensorflow-$(VERSION)/bin/pytest $(PYTEST_ARGS) $(TENSORFLOW_TESTS)
+
+# What a wheel must do where it is installed: run compiled, in a jit as well.
+define TRY_WHEEL
+import keras, numpy, keras_pooling as kp
+info = kp.build_info()
+assert info["compiled"], info
+model = keras.Sequential([keras.Input((4, 4, 1)), kp.MaxPooling2D(2)])
+model.compile(jit_compile=True)
+y = model.predict(numpy.arange(16, dtype="float32").reshape(1, 4, 4, 1), verbose=0)
+assert y.ravel().tolist() == [5, 7, 13, 15], y
+print("   ", keras.config.backend(), info)
+endef
+export TRY_WHEEL
+
+.venv/wheel.stamp: .venv/run.stamp
+	@echo '==> Installing auditwheel and twine into .venv'
+	@$(BIN)/python -c "$$LIST_REQUIREMENTS" wheel > .venv/wheel.txt
+	@$(PIP_INSTALL) -r .venv/wheel.txt
+	@touch $@
+
+# All files of it have the date of the commit. TensorFlow's libraries are in the process before its adapters are.
+wheel: .venv/wheel.stamp
+	@echo '==> 1/3 Making the wheel'
+	@rm -rf dist wheelhouse .venv-wheel
+	@export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || date +%s) && \
+	  CXX='$(CXX)' $(PIP_WHEEL) --wheel-dir dist . && \
+	  echo '==> 2/3 Giving it the tag of the systems that it serves' && \
+	  PATH='$(abspath $(BIN))':"$$PATH" auditwheel repair --exclude 'libtensorflow_*.so.2' --wheel-dir wheelhouse dist/*.whl
+	@$(BIN)/twine check --strict wheelhouse/*.whl
+	@echo '==> 3/3 Trying it in .venv-wheel, without a compiler: on JAX, then on TensorFlow'
+	@$(PYTHON) -m venv .venv-wheel
+	@cd .venv-wheel && export PATH="$$PWD/bin" TF_CPP_MIN_LOG_LEVEL=3 KERAS_POOLING_REQUIRE_COMPILED=1 && \
+	  for host in jax tensorflow; do \
+	    python -m pip install --disable-pip-version-check "$$(echo ../wheelhouse/*.whl)[$$host]" && \
+	    KERAS_BACKEND=$$host python -c "$$TRY_WHEEL" || exit 1; \
+	  done
+	@echo "    $$(echo wheelhouse/*.whl)"
 
 # A build of the core's tests alone, in a folder of its own under build/: $(call core_tests,folder,options,target).
 define core_tests
@@ -208,5 +285,5 @@ format: .venv/lint.stamp
 	@$(BIN)/clang-format -i $(filter %.cc %.h,$(CXX_FILES))
 
 clean:
-	rm -rf .venv .venv-bench .venv-docs .venv-hosts build demo_output dist site wheelhouse
+	rm -rf .venv .venv-bench .venv-docs .venv-hosts .venv-tensorflow-* .venv-wheel build demo_output dist site wheelhouse
 	find . -name __pycache__ -prune -exec rm -rf {} +

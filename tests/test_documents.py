@@ -71,8 +71,8 @@ def test_links_of_a_document_lead_somewhere(path):
 def test_commands_of_a_document_are_targets_of_make(path):
     makefile = (REPOSITORY / "Makefile").read_text()
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split()
-    called = re.findall(r"^make (?:\w+=\S+ )*(\w+)", path.read_text(), re.M)
-    called += re.findall(r"`make (\w+)[^`]*`", path.read_text())
+    called = re.findall(r"^make (?:\w+=\S+ )*([\w-]+)", path.read_text(), re.M)
+    called += re.findall(r"`make ([\w-]+)[^`]*`", path.read_text())
     assert set(called) <= set(targets)
 
 

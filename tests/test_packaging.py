@@ -2,11 +2,14 @@
 
 import hashlib
 import importlib.metadata
+import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
+import cmake
 import pytest
 import tensorflow as tf
 
@@ -76,9 +79,50 @@ def test_the_adapters_show_nothing(library):
 
 def test_what_builds_is_pinned():
     table = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    lines = [*table["build-system"]["requires"], *table["dependency-groups"]["build"]]
+    groups = table["dependency-groups"]
+    lines = [*table["build-system"]["requires"], *groups["build"], *groups["wheel"]]
     # TensorFlow's patch versions have one C++ interface.
     assert all(re.search(r"==|tensorflow~=\d+\.\d+\.0$", line) for line in lines), lines
+
+
+def configure(tmp_path, *options):
+    """Configures a build against a TensorFlow that ships no header at all."""
+    (tmp_path / "tensorflow").mkdir()
+    (tmp_path / "tensorflow" / "__init__.py").touch()
+    information = tmp_path / "tensorflow-9.8.7.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Name: tensorflow\nVersion: 9.8.7\n")
+    (information / "top_level.txt").write_text("tensorflow\n")
+    result = subprocess.run(
+        [
+            *(Path(cmake.CMAKE_BIN_DIR) / "cmake", "-Wno-dev", "-S", "custom_ops"),
+            *("-B", tmp_path / "build", "-DCMAKE_DISABLE_FIND_PACKAGE_hwy=ON"),
+            *(f"-DPython_EXECUTABLE={sys.executable}", *options),
+        ],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    return result.returncode, " ".join((result.stdout + result.stderr).split())
+
+
+def test_a_build_without_highway_says_what_to_do(tmp_path):
+    code, said = configure(tmp_path)
+    assert code != 0
+    assert "TensorFlow 9.8.7 ships no headers of Highway" in said
+    assert "-DKERAS_POOLING_HIGHWAY=FOLDER/tensorflow" in said
+
+
+@pytest.mark.parametrize("folder", ["com_google_highway", "highway"])  # of 2.21, 2.22
+def test_a_build_takes_the_highway_of_another_tensorflow(tmp_path, folder):
+    other = tmp_path / "other" / "tensorflow"
+    headers = other / "include" / "external" / folder / "hwy"
+    headers.mkdir(parents=True)
+    (headers / "highway.h").touch()
+    code, said = configure(tmp_path, f"-DKERAS_POOLING_HIGHWAY={other}")
+    assert code == 0, said
+    assert f"Highway in {headers.parent} " in said
 
 
 def test_the_record_of_the_build_is_of_these_libraries():

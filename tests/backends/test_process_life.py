@@ -109,8 +109,8 @@ def interrupt():
     time.sleep(0.3)
     os.kill(os.getpid(), signal.SIGINT)
 
-# No daemons: Python before 3.14 unwinds the stack of a daemon that comes back to it while
-# it ends, and C++ ends the process at that, whatever was called there.
+# No daemons: Python before 3.14 unwinds the stack of a daemon that comes back to it
+# while it ends, and C++ ends the process at that, whatever was called there.
 for target in (work, work, interrupt):
     threading.Thread(target=target).start()
 try:

@@ -409,8 +409,10 @@ def test_default_data_format_is_that_of_keras(cls):
 
 def documented_arguments(thing) -> dict[str, str]:
     """The lines about each argument, in order."""
-    section = re.search(r"\n    Args:\n(.*?)\n\n", thing.__doc__, re.DOTALL)[1]
-    lines = re.findall(r"^        (\**\w+): (.*(?:\n            .*)*)", section, re.M)
+    # Python 3.13 keeps docstrings without their indentation, earlier ones with it.
+    text = inspect.cleandoc(thing.__doc__)
+    section = re.search(r"\nArgs:\n(.*?)\n\n", text, re.DOTALL)[1]
+    lines = re.findall(r"^    (\**\w+): (.*(?:\n        .*)*)", section, re.M)
     return {name.strip("*"): text for name, text in lines}
 
 
@@ -430,7 +432,7 @@ def test_documentation(thing):
     assert examples.examples
     assert doctest.DocTestRunner(verbose=False).run(examples).failed == 0
     for section in ("Raises:", "Example:"):
-        assert f"\n    {section}\n" in thing.__doc__
+        assert f"\n{section}\n" in inspect.cleandoc(thing.__doc__)
 
 
 @by_ranked

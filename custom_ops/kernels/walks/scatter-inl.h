@@ -314,13 +314,13 @@ struct ColumnScatterWalk {
     const R reducer(operands);
     ForDepths(plan, box, [&](const Box& part) HWY_ATTR {
       Sums<R> sums(plan, part, 1, scratch);
-      sums.UseShape(plan.axes[0].max_taps(), plan.axes[1].max_taps(),
-                    plan.axes[2].max_taps());
       const Range columns = sums.outputs(2);
       const int64_t count = columns.end - columns.begin;
       const auto add = [&](int64_t d, int64_t h) HWY_ATTR {
         if (count == 0) return;
-        sums.Add(reducer, true, view.out.At(d, h, columns.begin), count,
+        const bool is_whole =
+            sums.UseShape(sums.Taps(0, d), sums.Taps(1, h), plan.axes[2].max_taps());
+        sums.Add(reducer, is_whole, view.out.At(d, h, columns.begin), count,
                  plan.axes[2].stride(),
                  sums.RowAt(d, h) + sums.ColumnAt(columns.begin));
       };
