@@ -326,8 +326,9 @@ class DoorReference {
       const long double stored =
           has_y ? ExactValue(Role::kY, static_cast<int64_t>(o)) : 0.0L;
       const LearnedValues values =
-          name_ == "gem" ? GemOf(windows[o], Lane(1e-6), stored)
-                         : SoftOf(windows[o], std::numeric_limits<Lane>::min());
+          name_ == "gem"     ? GemOf(windows[o], Lane(1e-6), stored)
+          : name_ == "mixed" ? MixedOf(windows[o])
+                             : SoftOf(windows[o], std::numeric_limits<Lane>::min());
       y.push_back(values.y);
       slopes.push_back(values.slope);
       if (!Find(Role::kDx)) continue;

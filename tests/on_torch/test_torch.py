@@ -50,6 +50,7 @@ FUNCTIONS = {
     "global Lp": lambda x: kp.ops.global_lp_pool(x, p=3.0),
     "stochastic": lambda x: kp.ops.stochastic_pool(x, 2, seed=SEED),
     "expectation": lambda x: kp.ops.stochastic_pool(x, 2),
+    "mixed": lambda x: kp.ops.mixed_pool(x, 3, 2, "same", alpha=0.3),
     "max blur": kp.ops.max_blur_pool,
     "reflected blur": lambda x: kp.ops.blur_pool(x, 4),
     "maxout": lambda x: kp.ops.maxout(x[:, :, :6], 3, axis=2),

@@ -20,7 +20,7 @@ enum class Reduction {
 enum class ReductionKind { kSelects, kBlends };
 
 // What the gradient of a blend reads besides dy.
-enum class Saves { kNothing, kInput, kValues };
+enum class Saves { kNothing, kInput, kMaxima, kValues };
 
 // What a reduction's ops take and keep, as reductions.inc says it.
 struct ReductionInfo {
