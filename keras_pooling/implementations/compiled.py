@@ -32,6 +32,9 @@ _MOST_TAPS_OF_A_BYTE = 256
 # Overlapping windows of more are mixed of two pools.
 _MOST_TAPS_OF_A_MIXTURE = 64
 
+# Windows of more have their taps put in order by `keras.ops` (kMostMedianTaps).
+_MOST_TAPS_IN_ORDER = 64
+
 
 class RegionsWithoutEdges(NamedTuple):
     """What is known of `Regions` without a tensor."""
@@ -170,8 +173,10 @@ class Compiled(ABC):
         return portable.mixed(*pools, x, windows, data_format, alpha, gate)
 
     def median_pool(self, x: Any, windows: Windows, data_format: str) -> Any:
-        """Middle of each window's taps: the core puts nothing in order."""
-        return portable.median_pool(x, windows, data_format)
+        """Middle of each window's taps; the core puts a limited number in order."""
+        if math.prod(windows.pool_size) > _MOST_TAPS_IN_ORDER:
+            return portable.median_pool(x, windows, data_format)
+        return self.blend(Call("median", windows, data_format), x, ())
 
     def stochastic_pool(
         self,
@@ -265,7 +270,7 @@ def saved(reduction: str, x: Any, y: Any) -> list:
     """What the gradient of a blend reads besides dy."""
     if reduction == "avg":
         return []
-    return [x] if reduction in ("mixed", "soft") else [x, y]
+    return [x] if reduction in ("median", "mixed", "soft") else [x, y]
 
 
 def static_sizes(shape: Any) -> tuple:
@@ -322,6 +327,8 @@ def composed(attributes: dict[str, Any], x: Any, parameter: Any = None) -> Any:
         return portable.stochastic_pool(x, windows, data_format, None)
     if reduction == "soft":
         return portable.soft_pool(x, windows, data_format, parameter)
+    if reduction == "median":
+        return portable.median_pool(x, windows, data_format)
     if reduction == "mixed":
         return portable.mixed_pool(x, windows, data_format, parameter)
     if reduction == "gem":

@@ -75,6 +75,17 @@ std::string CheckMostTaps(const std::vector<Plan>& plans, TapType type) {
   return "";
 }
 
+// What a reduction can hold.
+std::string CheckHeldTaps(const std::vector<Plan>& plans, const ReductionInfo& info) {
+  for (const Plan& plan : plans) {
+    if (plan.max_taps() <= info.most_taps) continue;
+    return std::string(info.name) + " is not defined for windows of more than " +
+           std::to_string(info.most_taps) + " taps. Received one of " +
+           std::to_string(plan.max_taps()) + ": compose it of other ops";
+  }
+  return "";
+}
+
 // Memory for what a gradient reads of each window beside dy, and the call that makes
 // it of x: Task::kPrepare, or a pool that finds the maxima's taps.
 class Prepared {
@@ -165,6 +176,7 @@ std::string RunTask(Task task, const BoundOp& op, const OpShapes& shapes,
   }
   if (Prepared::FindsTaps(call)) call.tap_type = TapType::kInt32;
   error = CheckMostTaps(plans, call.tap_type);
+  if (error.empty()) error = CheckHeldTaps(plans, InfoOf(call.reduction));
   if (error.empty() && taps != nullptr && task != Task::kForward) {
     error = CheckTaps(plans, call.tap_type, taps->data, parallel);
   }

@@ -17,6 +17,8 @@
 #define KERAS_POOLING_KERNELS_REDUCERS_REDUCER_INL_H_
 #endif
 
+#include <limits>
+
 #include "hwy/cache_control.h"
 #include "kernels/reducers/operands.h"
 #include "kernels/simd/lanes-inl.h"
@@ -47,6 +49,8 @@ struct Reducer {
   static constexpr bool kAverages = false;   // whether it looks at Window::share
   static constexpr bool kStreams = false;    // whether results go past the caches
   static constexpr int kVectors = 4;         // that are reduced together
+  // Of a window; where the table of taps holds them, there is no code for its parts.
+  static constexpr int64_t kMostTaps = std::numeric_limits<int64_t>::max();
 
   // A reducer may assume something that makes it faster. It looks for doubts at the
   // taps as they come, of two vectors at a time, and in the end says whether the
