@@ -520,7 +520,7 @@ def _real(
     kind = f" of type {type(entry).__name__}" if number is None else ""
     raise ArgumentError(
         f"the `{name}` argument must be {wanted}. Received {name}={value!r}{found}"
-        f"{kind}. Use for example {name}=2.0."
+        f"{kind}. Use for example {name}={min(2.0, float(most))}."
     )
 
 

@@ -69,6 +69,8 @@ FAMILIES = {
     "soft": ("soft_pool", (3, 2, "same"), {"beta": 1.5}),
     "soft, large": ("soft_pool", (2,), {"beta": -500.0}),  # with care
     "gem": ("gem_pool", (3, 2, "same"), {"p": 2.25}),
+    "median": ("median_pool", (3, 2, "same"), {}),
+    "mixed": ("mixed_pool", (3, 2, "same"), {"alpha": 0.3}),
     **{
         f"{name} {data_format}": (function, arguments, {**options, **layout})
         for data_format in ("channels_last", "channels_first")

@@ -71,6 +71,20 @@ def soft(taps: np.ndarray, beta: np.ndarray) -> Window:
     )
 
 
+def mixed(taps: np.ndarray, alpha: np.ndarray) -> Window:
+    """α of the maximum and 1 - α of the mean; the first maximum has the gradient."""
+    greatest, mean = taps.max(axis=0), taps.mean(axis=0)
+    magnitude = abs(taps).mean(axis=0)
+    is_first = np.arange(len(taps))[:, None, None] == taps.argmax(axis=0)
+    shares = (1 - alpha) / len(taps) + alpha * is_first
+    return Window(
+        *(alpha * greatest + (1 - alpha) * mean, greatest - mean, shares),
+        abs(alpha * greatest) + abs(1 - alpha) * magnitude,
+        abs(greatest) + magnitude,
+        abs(1 - alpha) / len(taps) + abs(alpha) * is_first,
+    )
+
+
 def steps(windows: list[reference.Axis], parameter) -> float:
     """How many roundings a result is the result of, at most."""
     greatest = 1 + np.max(np.abs(parameter))

@@ -203,6 +203,17 @@ inline bool IsDefined(const Op& op, const ReductionInfo& info, ElementType type)
   return !op.is_gradient && (info.has_integers || op.serves == Serves::kNoWindows);
 }
 
+// And for a setting's windows, which may have more taps than the reduction holds.
+inline bool IsDefined(const Op& op, const ReductionInfo& info, const Setting& setting) {
+  double taps = 1.0;  // no window has more
+  for (size_t i = 0; i < setting.sizes.size(); ++i) {
+    const bool slides = setting.attributes.geometry == "sliding";
+    taps *=
+        static_cast<double>(slides ? setting.attributes.window[i] : setting.sizes[i]);
+  }
+  return IsDefined(op, info) && taps <= static_cast<double>(info.most_taps);
+}
+
 // Makes valid calls: inputs that fit one another, outputs that fit the inputs. A
 // setting that may be none gives a call without outputs then.
 class CallMaker {

@@ -4,6 +4,7 @@
 #ifndef KERAS_POOLING_TESTS_DOOR_REFERENCE_H_
 #define KERAS_POOLING_TESTS_DOOR_REFERENCE_H_
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/door_call.h"
@@ -89,6 +90,7 @@ class DoorReference {
     if constexpr (Info<T>::kFloating) {
       if (name_ == "avg") return CheckAverage();
       if (name_ == "lp") return Find(Role::kDx) ? CheckLpGradient() : CheckLp();
+      if (name_ == "median") return CheckMedian();
       if (name_ == "expectation") CheckExpectation();
       if (Find(Role::kParameter)) CheckLearned();
     }
@@ -302,6 +304,46 @@ class DoorReference {
     CheckAll(Role::kY, y);
   }
 
+  // The middle tap in order, or half of each of two; of equals the first; or the first
+  // NaN.
+  void CheckMedian() const {
+    std::vector<std::vector<TapVisit>> windows(outputs());
+    reference_.ForEachTap([&](const TapVisit& v) {
+      windows[static_cast<size_t>(v.output)].push_back(v);
+    });
+    std::vector<RoundedNumber> y(outputs());
+    std::vector<ExactSum> dx(inputs());
+    for (size_t o = 0; o < windows.size(); ++o) {
+      const auto value = [&](const TapVisit& v) {
+        return ExactValue(Role::kX, v.input);
+      };
+      std::vector<TapVisit> in_order = windows[o];
+      std::stable_sort(in_order.begin(), in_order.end(),
+                       [&](const TapVisit& a, const TapVisit& b) {
+                         if (std::isnan(value(a)) || std::isnan(value(b))) {
+                           return std::isnan(value(a)) && !std::isnan(value(b));
+                         }
+                         return value(a) < value(b);
+                       });
+      const size_t count = in_order.size();
+      const bool has_nan = std::isnan(value(in_order.front()));
+      for (const size_t place : {(count - 1) / 2, count / 2}) {
+        const TapVisit& middle = in_order[has_nan ? 0 : place];
+        const auto first = std::find_if(
+            in_order.begin(), in_order.end(),
+            [&](const TapVisit& v) { return has_nan || value(v) == value(middle); });
+        y[o].value += value(*first) / 2;
+        y[o].magnitude += std::fabs(value(*first)) / 2;
+        y[o].roundings += 1;
+        if (Find(Role::kDx)) {
+          dx[static_cast<size_t>(first->input)].Add(
+              ExactValue(Role::kDy, static_cast<int64_t>(o)) / 2);
+        }
+      }
+    }
+    Find(Role::kDx) ? CheckAll(Role::kDx, dx) : CheckAll(Role::kY, y);
+  }
+
   // Reductions that learn: whatever of a window's values the op gives.
   void CheckLearned() const {
     using Lane = std::conditional_t<std::is_same_v<T, double>, double, float>;
@@ -326,8 +368,9 @@ class DoorReference {
       const long double stored =
           has_y ? ExactValue(Role::kY, static_cast<int64_t>(o)) : 0.0L;
       const LearnedValues values =
-          name_ == "gem" ? GemOf(windows[o], Lane(1e-6), stored)
-                         : SoftOf(windows[o], std::numeric_limits<Lane>::min());
+          name_ == "gem"     ? GemOf(windows[o], Lane(1e-6), stored)
+          : name_ == "mixed" ? MixedOf(windows[o])
+                             : SoftOf(windows[o], std::numeric_limits<Lane>::min());
       y.push_back(values.y);
       slopes.push_back(values.slope);
       if (!Find(Role::kDx)) continue;

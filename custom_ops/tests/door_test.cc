@@ -2,6 +2,7 @@
 // all types, layouts and geometries against the naive reference, and shapes from
 // whatever part of the arguments is known.
 #include "tests/door_reference.h"
+#include "tests/refused.h"
 #include "tests/settings.h"
 
 namespace keras_pooling::tests {
@@ -167,6 +168,28 @@ void ReductionsAreListed() {
   CHECK(KerasPoolingAbi() == KERAS_POOLING_ABI, "ABI");
 }
 
+// As many taps as a reduction holds are pooled, and one more is refused.
+void WindowsOfMoreTapsThanAReductionHoldsAreRefused() {
+  std::mt19937_64 random(17);
+  for (const ReductionInfo& info : AllReductions()) {
+    if (info.most_taps == kMost) continue;
+    for (const Op& op : AllOps()) {
+      if (!IsDefined(op, info) || op.serves != Serves::kBlending) continue;
+      for (const int64_t taps : {info.most_taps, info.most_taps + 1}) {
+        Setting setting = Windows("a large window", {taps}, {taps}, {1}, 1, 3);
+        setting.attributes.padding = "VALID";
+        setting.attributes.reduction = info.name;
+        const Answer answer = CallMaker(setting, random, true).Make(op).Run();
+        if (taps == info.most_taps) {
+          CHECK(answer.ok(), answer.message);
+        } else {
+          CheckRefused(answer, {info.name, "more than 64 taps", "one of 65"}, op.name);
+        }
+      }
+    }
+  }
+}
+
 // One seed gives one draw, another seed another.
 void DrawsDependOnTheSeed() {
   std::mt19937_64 random(8);
@@ -197,6 +220,7 @@ int main() {
   LpOfManyPowersMatchesTheReference();
   IntegersAreRefusedWhereNothingIsDefined();
   ReductionsAreListed();
+  WindowsOfMoreTapsThanAReductionHoldsAreRefused();
   DrawsDependOnTheSeed();
   return Summary();
 }

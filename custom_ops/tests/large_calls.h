@@ -25,7 +25,7 @@ inline std::vector<DoorCall> LargeCalls() {
   for (Setting& setting : settings) {
     for (const ReductionInfo& info : AllReductions()) {
       for (const Op& op : AllOps()) {
-        if (!IsDefined(op, info)) continue;
+        if (!IsDefined(op, info, setting)) continue;
         setting.attributes.reduction = info.name;
         setting.attributes.channels_first = calls.size() % 2 == 0;
         setting.type =

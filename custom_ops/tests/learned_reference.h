@@ -73,6 +73,41 @@ inline LearnedValues GemOf(const LearnedWindow& window, long double epsilon,
   return values;
 }
 
+// α · maximum + (1 − α) · mean. The first maximum, or NaN, has the gradient of it.
+inline LearnedValues MixedOf(const LearnedWindow& window) {
+  const long double alpha = window.parameter;
+  const long double rest = 1 - alpha;
+  size_t first = 0;
+  long double sum = 0;
+  long double magnitude = 0;
+  for (size_t i = 0; i < window.taps.size(); ++i) {
+    const long double x = window.taps[i];
+    const long double best = window.taps[first];
+    if (!std::isnan(best) && (std::isnan(x) || x > best)) first = i;
+    sum += x;
+    magnitude += std::fabs(x);
+  }
+  const auto count = static_cast<long double>(window.taps.size());
+  const long double maximum = window.taps[first];
+  const long double mean = sum / window.divisor;
+  magnitude /= window.divisor;
+  LearnedValues values;
+  values.y.value = alpha * maximum + rest * mean;
+  values.y.magnitude = std::fabs(alpha * maximum) + std::fabs(rest) * magnitude;
+  values.y.roundings = count + 5;
+  values.slope.value = maximum - mean;
+  values.slope.magnitude = std::fabs(maximum) + magnitude;
+  values.slope.roundings = count + 3;
+  for (size_t i = 0; i < window.taps.size(); ++i) {
+    RoundedNumber number;
+    number.value = rest / window.divisor + (i == first ? alpha : 0);
+    number.magnitude = std::fabs(rest) / window.divisor + std::fabs(alpha);
+    number.roundings = 5;
+    values.gradient.push_back(number);
+  }
+  return values;
+}
+
 // Σ e^(βx) · x / Σ e^(βx); `least` is what a kernel may take for 0.
 inline LearnedValues SoftOf(const LearnedWindow& window, long double least) {
   constexpr long double kInfinity = std::numeric_limits<long double>::infinity();

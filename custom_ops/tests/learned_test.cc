@@ -6,6 +6,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hosts/c/keras_pooling.h"
@@ -89,6 +90,17 @@ long double Soft(const std::vector<long double>& taps, long double beta) {
   return sum / weights;
 }
 
+// α · maximum + (1 − α) · mean
+long double Mixed(const std::vector<long double>& taps, long double alpha) {
+  long double greatest = -kInfinity;
+  long double sum = 0;
+  for (const long double x : taps) {
+    greatest = std::fmax(greatest, x);
+    sum += x;
+  }
+  return alpha * greatest + (1 - alpha) * sum / static_cast<long double>(taps.size());
+}
+
 struct Reduction {
   const char* name;
   Definition of;
@@ -97,6 +109,7 @@ struct Reduction {
 };
 const Reduction kGem = {"gem", &Gem, true, {3, 1, 2.25, 0.0625, 8, 0.5, 1.5}};
 const Reduction kSoft = {"soft", &Soft, false, {1, 0, 2.5, -1.5, 8, 0.25, -0.5}};
+const Reduction kMixed = {"mixed", &Mixed, false, {0.5, 0, 1, 0.3, 0.75}};
 
 KerasPoolingStatus Run(const char* name, const Reduction& reduction,
                        const Layout& layout, std::vector<KerasPoolingArray> inputs,
@@ -274,7 +287,7 @@ void InfinitiesHaveTheirWay() {
   CheckClose(ResultsOf(kSoft, -1, x).y.values[0], 1, 1e-15, "the least");
   CheckClose(ResultsOf(kSoft, -1, x).y.values[1], -kInfinity, 0, "−∞ is the least");
   CheckClose(ResultsOf(kGem, 3, x).y.values[0], kInfinity, 0, "gem");
-  for (const Reduction& reduction : {kGem, kSoft}) {
+  for (const Reduction& reduction : {kGem, kSoft, kMixed}) {
     for (size_t at = 0; at < kWindow; ++at) {
       std::vector<double> values = {kInfinity, 1, -kInfinity, 1, 1, 1, 1};
       values[at] = std::nan("");
@@ -285,6 +298,31 @@ void InfinitiesHaveTheirWay() {
       }
     }
   }
+}
+
+// Of equals the first has the gradient, of zeros of either sign, too, and the first NaN
+// of any: windows are taps 0 to 2, 2 to 4 and 4 to 6, and means have 0.3 of a gradient.
+void TheFirstMaximumHasTheGradient() {
+  const double nan = std::nan("");
+  const std::vector<std::pair<std::vector<double>, std::vector<size_t>>> cases = {
+      {{1, 1, 1, 1, 1, 1, 1}, {0, 2, 4}},
+      {{-0.0, 0, -1, 0, -0.0, -0.0, 0}, {0, 3, 4}},
+      {{1, nan, nan, kInfinity, 0, 1, nan}, {1, 2, 6}},
+      {{-kInfinity, -kInfinity, -kInfinity, -1, -2, -3, -2}, {0, 3, 4}},
+  };
+  for (const auto& [values, firsts] : cases) {
+    std::vector<double> want(kSize);
+    for (size_t o = 0; o < kOut; ++o) {
+      for (size_t t = 0; t < kWindow; ++t) want[o * kStride + t] += 0.3 / 3;
+      want[firsts[o]] += 0.7;
+    }
+    const Results results = ResultsOf(kMixed, 0.7, values);
+    for (size_t i = 0; i < 2 * kSize; ++i) {
+      CheckClose(results.dx.values[i], want[i % kSize], 1e-15, "the first maximum");
+    }
+  }
+  const std::vector<double> zeros(kSize, -0.0);
+  CHECK(std::signbit(ResultsOf(kMixed, 0.7, zeros).y.values[0]), "−0 stays");
 }
 
 // Lanes that are computed together with one that needs care have the bits that they
@@ -330,7 +368,7 @@ void ParametersAreChecked() {
   Tensor matrix = Zeros({1, 4});
   KerasPoolingArray other = three.array();
   other.type = KERAS_POOLING_FLOAT32;
-  for (const Reduction& reduction : {kGem, kSoft}) {
+  for (const Reduction& reduction : {kGem, kSoft, kMixed}) {
     refuses("BlendingPool", reduction, {x.array()}, "expected 2 inputs");
     for (Tensor* tensor : {&three, &matrix}) {
       refuses("BlendingPool", reduction, {x.array(), tensor->array()},
@@ -348,7 +386,7 @@ void ParametersAreChecked() {
 
 int main() {
   using namespace keras_pooling::tests;  // NOLINT(build/namespaces)
-  for (const Reduction& reduction : {kGem, kSoft}) {
+  for (const Reduction& reduction : {kGem, kSoft, kMixed}) {
     for (const int64_t channels : {1, 3, 19, 40}) {
       for (const bool channels_first : {false, true}) {
         for (const bool is_per_channel : {false, true}) {
@@ -361,6 +399,7 @@ int main() {
   ScalesDoNotMatter();
   NothingOverflows();
   InfinitiesHaveTheirWay();
+  TheFirstMaximumHasTheGradient();
   CareForOneChannelChangesNoBitOfOthers();
   ParametersAreChecked();
   return Summary();

@@ -148,7 +148,7 @@ void ShortMemoryIsToldByEveryOp() {
   for (const Setting& setting : some) {
     for (const ReductionInfo& info : AllReductions()) {
       for (const Op& op : AllOps()) {
-        if (!IsDefined(op, info)) continue;
+        if (!IsDefined(op, info, setting)) continue;
         Setting one = setting;
         one.attributes.reduction = info.name;
         one.attributes.channels_first = setting.channels == 5;
@@ -203,7 +203,7 @@ void EmptyBatchesTakeNoMemory() {
   for (const Setting& setting : all) {
     for (const ReductionInfo& info : AllReductions()) {
       for (const Op& op : AllOps()) {
-        if (!IsDefined(op, info) || !IsOnPlanes(op)) continue;
+        if (!IsDefined(op, info, setting) || !IsOnPlanes(op)) continue;
         Setting one = setting;
         one.attributes.reduction = info.name;
         DoorCall call;
@@ -310,10 +310,10 @@ void WindowsFarWiderThanTheInputTakeNoMemory() {
   for (const Shape& strides : {Shape{1, 2}, Shape{1, 1}}) {
     for (const ReductionInfo& info : AllReductions()) {
       for (const Op& op : AllOps()) {
-        if (!IsDefined(op, info) || !IsOnPlanes(op)) continue;
         for (const bool channels_first : {false, true}) {
           Setting setting =
               Windows("a window of 2^29 taps", {13, 3}, {1, kWide}, strides, 3, 4);
+          if (!IsDefined(op, info, setting) || !IsOnPlanes(op)) continue;
           setting.attributes.reduction = info.name;
           setting.attributes.channels_first = channels_first;
           CheckTakesLittle([&] { return CallMaker(setting, random).Make(op).Run(); },
@@ -333,7 +333,7 @@ void LargePlanesHaveTheSameBitsWhereTheyLie() {
   setting.attributes.channels_first = true;
   for (const ReductionInfo& info : AllReductions()) {
     for (const Op& op : AllOps()) {
-      if (!IsDefined(op, info) || !IsOnPlanes(op)) continue;
+      if (!IsDefined(op, info, setting) || !IsOnPlanes(op)) continue;
       setting.attributes.reduction = info.name;
       DoorCall call = CallMaker(setting, random).Make(op);
       std::vector<Tensor> first;

@@ -99,14 +99,14 @@ inline std::vector<Setting> AllSettings() {
 // 2.0 and the like as the attribute that carries them.
 inline int64_t BitsOf(double value) { return BitCast<int64_t>(value); }
 
-// Calls visit(setting, op) for every op of every reduction in every setting, in both
-// layouts. The visitor sets the types.
+// Calls visit(setting, op) for every op of every reduction in every setting that is for
+// it, in both layouts. The visitor sets the types.
 inline void ForEachSetting(
     const std::function<void(Setting, const Op&, const ReductionInfo&)>& visit) {
   for (const Setting& setting : AllSettings()) {
     for (const ReductionInfo& info : AllReductions()) {
       for (const Op& op : AllOps()) {
-        if (!IsDefined(op, info)) continue;
+        if (!IsDefined(op, info, setting)) continue;
         for (const bool channels_first : {false, true}) {
           Setting one = setting;
           one.attributes.reduction = info.name;

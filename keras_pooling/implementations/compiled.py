@@ -24,10 +24,16 @@ from keras_pooling.arguments import (
 from keras_pooling.implementations import portable
 
 # Reductions with a parameter that may be learned.
-LEARNED = ("gem", "soft")
+LEARNED = ("gem", "mixed", "soft")
 
 # A window of at most this many taps has them numbered in one byte.
 _MOST_TAPS_OF_A_BYTE = 256
+
+# Overlapping windows of more are mixed of two pools.
+_MOST_TAPS_OF_A_MIXTURE = 64
+
+# Windows of more have their taps put in order by `keras.ops` (kMostMedianTaps).
+_MOST_TAPS_IN_ORDER = 64
 
 
 class RegionsWithoutEdges(NamedTuple):
@@ -161,12 +167,16 @@ class Compiled(ABC):
         self, x: Any, windows: Windows, data_format: str, alpha: Any, gate: Any = None
     ) -> Any:
         """`α · max + (1 - α) · mean`; a gate makes α of the taps of each window."""
+        if gate is None and not _are_wide(windows):
+            return self.blend(Call("mixed", windows, data_format), x, (), alpha)
         pools = (self.max_pool, self.avg_pool)
         return portable.mixed(*pools, x, windows, data_format, alpha, gate)
 
     def median_pool(self, x: Any, windows: Windows, data_format: str) -> Any:
-        """Middle of each window's taps: the core puts nothing in order."""
-        return portable.median_pool(x, windows, data_format)
+        """Middle of each window's taps; the core puts a limited number in order."""
+        if math.prod(windows.pool_size) > _MOST_TAPS_IN_ORDER:
+            return portable.median_pool(x, windows, data_format)
+        return self.blend(Call("median", windows, data_format), x, ())
 
     def stochastic_pool(
         self,
@@ -246,11 +256,21 @@ class Compiled(ABC):
         """
 
 
+def _are_wide(windows: SlidingWindows) -> bool:
+    """Whether windows overlap and are larger than 8 by 8.
+
+    Alone, maxima and averages take fewer steps then: they go along one axis at a time.
+    """
+    pairs = zip(windows.pool_size, windows.strides, strict=True)
+    overlap = any(size > stride for size, stride in pairs)
+    return overlap and math.prod(windows.pool_size) > _MOST_TAPS_OF_A_MIXTURE
+
+
 def saved(reduction: str, x: Any, y: Any) -> list:
     """What the gradient of a blend reads besides dy."""
     if reduction == "avg":
         return []
-    return [x] if reduction == "soft" else [x, y]
+    return [x] if reduction in ("median", "mixed", "soft") else [x, y]
 
 
 def static_sizes(shape: Any) -> tuple:
@@ -307,6 +327,10 @@ def composed(attributes: dict[str, Any], x: Any, parameter: Any = None) -> Any:
         return portable.stochastic_pool(x, windows, data_format, None)
     if reduction == "soft":
         return portable.soft_pool(x, windows, data_format, parameter)
+    if reduction == "median":
+        return portable.median_pool(x, windows, data_format)
+    if reduction == "mixed":
+        return portable.mixed_pool(x, windows, data_format, parameter)
     if reduction == "gem":
         epsilon = number_of(attributes["epsilon_bits"])
         return portable.gem_pool(x, windows, data_format, parameter, epsilon)

@@ -578,7 +578,9 @@ def _blending_pool_grad_backward(ctx: Any, ddx: Any) -> tuple:
     with torch.enable_grad():
         inputs = [_tracked(tensor) for tensor in (dy, x, *_given(parameter))]
         dx = _composed_gradient(ctx.call, inputs[1], inputs[0], *inputs[2:])
-        ddy, *through = torch.autograd.grad(dx, inputs, ddx, create_graph=True)
+        ddy, *through = torch.autograd.grad(
+            dx, inputs, ddx, create_graph=True, allow_unused=True
+        )
     through_x, through_parameter = [*through, None][:2]
     return ddy, through_x, None, through_parameter, *nothing
 
@@ -597,7 +599,7 @@ def _blending_pool_parameter_grad_backward(ctx: Any, dslopes: Any) -> tuple:
         y = composed(attributes, x, numbers)
         slopes = torch.autograd.grad(y.sum(), numbers, create_graph=True)[0]
         through = torch.autograd.grad(
-            slopes, (x, parameter), dslopes, create_graph=True
+            slopes, (x, parameter), dslopes, create_graph=True, allow_unused=True
         )
     return *through, None, None
 

@@ -18,8 +18,8 @@ class MedianPool(BaseSlidingPooling):
     bfloat16 are computed in float32 and rounded once; integers are pooled as floats.
 
     The gradient goes to the tap that is the median, half to each of two; of equal taps
-    to the first. The compiled ops have no median: `keras.ops` put the taps in order,
-    and all taps of all windows are in memory at a time.
+    to the first. The compiled ops put up to 64 taps in order. `keras.ops` do it where
+    windows have more, and all taps of all windows are in memory at a time.
 
     With `extent = (pool_size - 1) * dilation_rate + 1`, an axis of `size` elements has
 

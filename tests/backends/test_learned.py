@@ -23,6 +23,15 @@ POOLS = {
     "GeM": (reference_learned.gem, kp.ops.gem_pool, "p", SLIDING, (3, 2, "same")),
     "global GeM": (reference_learned.gem, kp.ops.global_gem_pool, "p", PLANE, ()),
     "soft": (reference_learned.soft, kp.ops.soft_pool, "beta", SLIDING, (3, 2, "same")),
+    "mixed": (
+        reference_learned.mixed,
+        *(kp.ops.mixed_pool, "alpha", SLIDING, (3, 2, "same")),
+    ),
+    "mixed, wide": (
+        reference_learned.mixed,
+        *(kp.ops.mixed_pool, "alpha", reference.sliding(SIZES, 9, 2, "same")),
+        (9, 2, "same"),
+    ),
 }
 PARAMETERS = {
     "one number": 2.5,
@@ -63,6 +72,8 @@ def test_values_and_both_gradients(pool, data_format, parameter):
     if function is kp.ops.global_gem_pool:
         function = functools.partial(function, keepdims=True)
     x, parameter = input_of(data_format), np.array(parameter, "float32")
+    if name == "alpha":
+        parameter = parameter / np.float32(8)  # from 0 to 1
     shape = function(x, *given, data_format=data_format).shape
     dy = data.generator("dy").standard_normal(tuple(shape)).astype("float32")
     exact = reference_learned.pool(reduction, x, dy, windows, data_format, parameter)
@@ -253,6 +264,20 @@ def test_a_window_of_minus_infinity_alone_has_no_gradient():
     np.testing.assert_array_equal(dx, np.zeros_like(x))
 
 
+@pytest.mark.parametrize("taps, first", [([2, 5, 5, 1], 1), ([0, -1, 0, 0], 0)])
+def test_the_first_maximum_of_a_mixture_has_its_gradient(taps, first):
+    x = np.array(taps, "float32").reshape(1, 4, 1)
+    pool = functools.partial(kp.ops.mixed_pool, pool_size=4, alpha=0.75)
+    _, dx = value_and_gradient(pool, x, np.ones((1, 1, 1), "float32"))
+    np.testing.assert_array_equal(dx.ravel(), 1 / 16 + 0.75 * (np.arange(4) == first))
+
+
+def test_a_nan_is_in_the_mixture():
+    x = np.array([1.0, np.nan, INFINITY, 2.0], "float32").reshape(1, 4, 1)
+    for alpha in (0.0, 0.5, 1.0):
+        assert np.isnan(array(kp.ops.mixed_pool(x, 4, alpha=alpha)).item())
+
+
 def test_gem_extremes():
     for taps, wanted in (
         ([1e30, 2e30, 1e30, 1e30], 1e30 * 2.75 ** (1 / 3)),
@@ -278,5 +303,5 @@ def test_epsilon_replaces_what_is_below_it():
 
 def test_empty_batches():
     x = np.zeros((0, *SIZES, 3), "float32")
-    for pool in (kp.ops.gem_pool, kp.ops.soft_pool):
+    for pool in (kp.ops.gem_pool, kp.ops.mixed_pool, kp.ops.soft_pool):
         assert tuple(pool(x, 2).shape) == (0, 3, 4, 3)

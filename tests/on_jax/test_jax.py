@@ -41,6 +41,8 @@ FUNCTIONS = {
     "Lp": lambda x: kp.ops.lp_pool(x, 3, 2, "same", p=3.0),
     "stochastic": lambda x: kp.ops.stochastic_pool(x, 2, seed=SEED),
     "expectation": lambda x: kp.ops.stochastic_pool(x, 2),
+    "median": lambda x: kp.ops.median_pool(x, 3, 2, "same"),
+    "mixed": lambda x: kp.ops.mixed_pool(x, 3, 2, "same", alpha=0.3),
     "max blur": kp.ops.max_blur_pool,
     "reflected blur": lambda x: kp.ops.blur_pool(x, 4),
     "maxout": lambda x: kp.ops.maxout(x[:, :, :6], 3, axis=2),
@@ -92,6 +94,24 @@ def test_a_program_calls_the_core_once_and_without_taps():
     assert "ui8" not in call  # the taps of a forward pass that trains
 
 
+@pytest.mark.parametrize(
+    ("pool_size", "strides", "calls"), [(3, 1, 1), (9, 9, 1), (9, 1, 2)]
+)
+def test_a_mixture_is_one_call_unless_wide_windows_overlap(pool_size, strides, calls):
+    def pool(x):
+        return kp.ops.mixed_pool(x, pool_size, strides, "same", alpha=0.3)
+
+    text = jax.jit(pool).lower(X).as_text()
+    assert sum("@keras_pooling" in line for line in text.splitlines()) == calls
+
+
+def test_a_median_of_few_taps_is_one_call():
+    for pool_size, calls in ((8, 1), (9, 0)):
+        pool = jax.jit(lambda x, size=pool_size: kp.ops.median_pool(x, size))
+        text = pool.lower(X).as_text()
+        assert sum("@keras_pooling" in line for line in text.splitlines()) == calls
+
+
 def test_training_records_taps():
     text = jax.jit(jax.grad(squares(FUNCTIONS["max"]))).lower(X).as_text()
     calls = [line for line in text.splitlines() if "@keras_pooling" in line]
@@ -136,11 +156,20 @@ def test_forward_mode_is_the_transpose_of_reverse_mode(pool):
 
 
 @pytest.mark.parametrize(
-    "name", ["max", "sparse max", "average", "average of regions", "Lp"]
+    "name",
+    ["max", "sparse max", "average", "average of regions", "Lp", "median", "mixed"],
 )
 def test_derivatives_of_second_order(name):
     # The step is far below the distance of two values; what remains is its curvature.
     check_grads(FUNCTIONS[name], (X,), 2, modes=["fwd", "rev"], rtol=0.02, atol=0.02)
+
+
+def test_derivatives_of_second_order_by_a_share():
+    def pool(x, alpha):
+        return kp.ops.mixed_pool(x, 3, 2, "same", alpha=alpha)
+
+    shares = jnp.array([0.3, 0.8, 0.5])
+    check_grads(pool, (X, shares), 2, modes=["fwd", "rev"], rtol=0.02, atol=0.02)
 
 
 @by_function

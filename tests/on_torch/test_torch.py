@@ -50,6 +50,8 @@ FUNCTIONS = {
     "global Lp": lambda x: kp.ops.global_lp_pool(x, p=3.0),
     "stochastic": lambda x: kp.ops.stochastic_pool(x, 2, seed=SEED),
     "expectation": lambda x: kp.ops.stochastic_pool(x, 2),
+    "median": lambda x: kp.ops.median_pool(x, 3, 2, "same"),
+    "mixed": lambda x: kp.ops.mixed_pool(x, 3, 2, "same", alpha=0.3),
     "max blur": kp.ops.max_blur_pool,
     "reflected blur": lambda x: kp.ops.blur_pool(x, 4),
     "maxout": lambda x: kp.ops.maxout(x[:, :, :6], 3, axis=2),
@@ -95,6 +97,18 @@ def test_derivatives_of_first_and_second_order(pool):
     x = values(2, 5, 6, 2, dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(pool, x)
     assert torch.autograd.gradgradcheck(pool, x)
+
+
+@pytest.mark.parametrize("share", [0.3, [0.3, 0.8]], ids=["one", "per channel"])
+def test_derivatives_of_second_order_by_a_share(share):
+    x = values(2, 5, 6, 2, dtype=torch.float64).requires_grad_()
+    alpha = torch.tensor(share, dtype=torch.float64, requires_grad=True)
+
+    def pool(x, alpha):
+        return kp.ops.mixed_pool(x, 3, 2, "same", alpha=alpha)
+
+    assert torch.autograd.gradcheck(pool, (x, alpha))
+    assert torch.autograd.gradgradcheck(pool, (x, alpha))
 
 
 @by_function
@@ -348,7 +362,7 @@ def test_bad_regions_are_an_error_and_the_next_call_works():
 MAX = "reduction='max;window=2,2,;channels_first=0"
 FORGED = {
     "no window": (X, None, None, "reduction='max", [4, 4]),
-    "an unknown reduction": (X, None, None, "reduction='median;window=2,2,", [4, 4]),
+    "an unknown reduction": (X, None, None, "reduction='mode;window=2,2,", [4, 4]),
     "an unknown attribute": (X, None, None, "nonsense=1", [4, 4]),
     "no attributes": (X, None, None, "nonsense", [4, 4]),
     "sizes too small": (X, None, None, MAX, [1, 1]),

@@ -5,8 +5,8 @@
 // - SelectingPoolGrad (dy, taps, size → dx).
 // - SelectingPoolPick (x, taps → y): that tap of another tensor; gradient of the
 //   gradient.
-// - BlendingPool (x, parameter → y): every tap has a share; avg, lp, gem, soft,
-//   expectation.
+// - BlendingPool (x, parameter → y): every tap has a share; avg, lp, gem, soft, mixed,
+//   median, expectation.
 // - BlendingPoolGrad (dy, size, saved, parameter → dx).
 // - BlendingPoolParameterGrad (x, parameter → derivatives of y by it).
 // - TapIndices (taps, size → indices): flat, in the image's plane.
@@ -16,9 +16,10 @@
 //
 // `size` holds the input's spatial sizes; batch and channels are dy's, or y's. Of the
 // ops that know no windows, `window` says how many spatial axes. `saved` is empty
-// for avg, x for soft, else x and y. `parameter` is empty but for gem, which learns p,
-// and soft, which learns β; P is T, or of halves float. `regions` is empty unless the
-// geometry is: then it holds the edges of each axis.
+// for avg, x for soft, mixed and median, else x and y. `parameter` is empty but for
+// gem, which learns p, soft, which learns β, and mixed, which learns α; P is T, or of
+// halves float. `regions` is empty unless the geometry is: then it holds the edges of
+// each axis.
 #include "hosts/tensorflow/node_op.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/shape_inference.h"

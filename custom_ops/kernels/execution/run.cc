@@ -55,6 +55,7 @@ std::string Run(const Call& call) {
   Call typed = call;
   typed.operands.parameters.type = call.type;
   typed.operands.parameters.tap_type = call.tap_type;
+  typed.operands.parameters.task = call.task;
   const bool mends = MayHaveOverflowed(typed);
   ForEachPlan(plans, *call.parallel, [&](Plan& plan, const Parallel& parallel) {
     RunPlan(typed, *target, plan, parallel);

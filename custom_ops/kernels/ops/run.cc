@@ -75,7 +75,19 @@ std::string CheckMostTaps(const std::vector<Plan>& plans, TapType type) {
   return "";
 }
 
-// Memory for what Task::kPrepare makes of each window, and the call that makes it.
+// What a reduction can hold.
+std::string CheckHeldTaps(const std::vector<Plan>& plans, const ReductionInfo& info) {
+  for (const Plan& plan : plans) {
+    if (plan.max_taps() <= info.most_taps) continue;
+    return std::string(info.name) + " is not defined for windows of more than " +
+           std::to_string(info.most_taps) + " taps. Received one of " +
+           std::to_string(plan.max_taps()) + ": compose it of other ops";
+  }
+  return "";
+}
+
+// Memory for what a gradient reads of each window beside dy, and the call that makes
+// it of x: Task::kPrepare, or a pool that finds the maxima's taps.
 class Prepared {
  public:
   // `dy` has as many elements as there are windows.
@@ -84,13 +96,31 @@ class Prepared {
         scratch_(2 * size_),
         call_(backward) {
     AdviseHugePages(scratch_.data(), 2 * size_);
-    call_.task = Task::kPrepare;
-    SetOperands(&call_);
+    call_.operands.dy = nullptr;
+    call_.operands.dx = nullptr;
+    call_.operands.y = scratch_.data();
+    if (FindsTaps(backward)) {
+      call_.task = Task::kForward;
+      call_.reduction = Reduction::kMax;
+      call_.operands.taps = other();
+    } else {
+      call_.task = Task::kPrepare;
+      call_.operands.norms = other();
+    }
   }
 
-  void SetOperands(Call* call) const {
-    call->operands.y = scratch_.data();
-    call->operands.norms = static_cast<char*>(scratch_.data()) + size_;
+  static bool FindsTaps(const Call& call) {
+    return call.task == Task::kBackward &&
+           InfoOf(call.reduction).saves == Saves::kMaxima;
+  }
+
+  void SetOperands(Call* backward) const {
+    if (FindsTaps(*backward)) {
+      backward->operands.taps = other();
+    } else {
+      backward->operands.y = scratch_.data();
+      backward->operands.norms = other();
+    }
   }
   const Call& call() const { return call_; }
 
@@ -100,6 +130,8 @@ class Prepared {
     for (const int64_t size : array.shape) count *= size;
     return count;
   }
+
+  void* other() const { return static_cast<char*>(scratch_.data()) + size_; }
 
   int64_t size_;
   Scratch scratch_;
@@ -142,12 +174,15 @@ std::string RunTask(Task task, const BoundOp& op, const OpShapes& shapes,
   for (size_t i = 0; i < 2; ++i) {
     call.operands.parameters.seed[i] = static_cast<uint32_t>(seed[i]);
   }
+  if (Prepared::FindsTaps(call)) call.tap_type = TapType::kInt32;
   error = CheckMostTaps(plans, call.tap_type);
+  if (error.empty()) error = CheckHeldTaps(plans, InfoOf(call.reduction));
   if (error.empty() && taps != nullptr && task != Task::kForward) {
     error = CheckTaps(plans, call.tap_type, taps->data, parallel);
   }
   if (!error.empty()) return error;
-  if (task != Task::kBackward || InfoOf(call.reduction).saves != Saves::kInput) {
+  const Saves saves = InfoOf(call.reduction).saves;
+  if (task != Task::kBackward || (saves != Saves::kInput && saves != Saves::kMaxima)) {
     return Run(call);
   }
   const Prepared prepared(call, *tensors.Find(Role::kDy));

@@ -12,8 +12,8 @@ namespace keras_pooling {
 
 enum class Task {
   kForward,     // x → y, taps (taps only where asked for and the reduction selects)
-  kBackward,    // dy, taps → dx for selecting reductions; dy, x, y → dx for others (avg
-                // needs dy alone)
+  kBackward,    // dy, taps → dx for selecting reductions and mixed; dy, x, y → dx for
+                // others (avg needs dy alone)
   kGatherTaps,  // x, taps → y: the tap that `taps` names, of another tensor
   kParameterGradient,  // x → y: the output's derivative by the reduction's parameter
   kPrepare,  // x → y, norms: what kBackward reads of each window beside x and dy, of
@@ -32,6 +32,7 @@ struct Parameters {
   // Of reducers that serve several: the call's.
   ElementType type = ElementType::kFloat32;
   TapType tap_type = TapType::kNone;
+  Task task = Task::kForward;
 };
 
 // Each is laid out as the plan says: x and dx over input positions, y, dy and taps over

@@ -17,6 +17,8 @@
 #define KERAS_POOLING_KERNELS_REDUCERS_REDUCER_INL_H_
 #endif
 
+#include <limits>
+
 #include "hwy/cache_control.h"
 #include "kernels/reducers/operands.h"
 #include "kernels/simd/lanes-inl.h"
@@ -46,6 +48,8 @@ struct Reducer {
   static constexpr bool kScatters = false;   // see scatter-inl.h
   static constexpr bool kAverages = false;   // whether it looks at Window::share
   static constexpr int kVectors = 4;         // that are reduced together
+  // Of a window; where the table of taps holds them, there is no code for its parts.
+  static constexpr int64_t kMostTaps = std::numeric_limits<int64_t>::max();
 
   // Whether it computes so little that memory takes most of its time. Then results go
   // past the caches, and large windows are read as memory likes.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "kernels/spec/geometry.h"
 #include "kernels/spec/text.h"
@@ -12,11 +13,17 @@ const std::vector<ReductionInfo>& AllReductions() {
   constexpr bool kAll = true, kFloats = false;
   enum Needs { kNothing, kSeed, kParameter };
   constexpr bool kCompiled = true, kComposed = false;
+  constexpr int64_t kMany = std::numeric_limits<int64_t>::max();
   static const auto* const infos = new std::vector<ReductionInfo>{
-#define KP_REDUCTION(Name, name, kind, types, needs, saves, gradient) \
-  {name,           ReductionKind::kind, types,                        \
-   needs == kSeed, needs == kParameter, Saves::saves,                 \
-   gradient},
+#define KP_REDUCTION(Name, name, kind, types, needs, saves, gradient, taps) \
+  {name,                                                                    \
+   ReductionKind::kind,                                                     \
+   types,                                                                   \
+   needs == kSeed,                                                          \
+   needs == kParameter,                                                     \
+   Saves::saves,                                                            \
+   gradient,                                                                \
+   taps},
 #include "kernels/spec/reductions.inc"  // NOLINT(build/include)
 #undef KP_REDUCTION
   };

@@ -19,8 +19,11 @@ enum class Reduction {
 // A selecting reduction's output is one of its taps; a blending one's depends on all.
 enum class ReductionKind { kSelects, kBlends };
 
+// What a median puts in order at a time.
+constexpr int64_t kMostMedianTaps = 64;
+
 // What the gradient of a blend reads besides dy.
-enum class Saves { kNothing, kInput, kValues };
+enum class Saves { kNothing, kInput, kMaxima, kValues };
 
 // What a reduction's ops take and keep, as reductions.inc says it.
 struct ReductionInfo {
@@ -31,6 +34,7 @@ struct ReductionInfo {
   bool learns;        // takes a parameter
   Saves saves;
   bool has_gradient;  // compiled; otherwise callers compose it of others
+  int64_t most_taps;  // of a window
 };
 const ReductionInfo& InfoOf(Reduction reduction);
 const std::vector<ReductionInfo>& AllReductions();

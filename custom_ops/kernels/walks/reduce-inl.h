@@ -44,7 +44,8 @@ class ReduceBox {
       w += run.count;
       while (run.count > 0) {
         int64_t done = 1;
-        if (HWY_UNLIKELY(in_parts_ || !run.taps->holds_all())) {
+        if (R::kMostTaps > TapTable::kMost &&
+            HWY_UNLIKELY(in_parts_ || !run.taps->holds_all())) {
           WindowInParts<R>::Run(operands_, run, view_,
                                 {view_.lane_begin, view_.lane_end}, out, index);
         } else if (kTogether > 1 && is_narrow_ && run.count >= kTogether) {
