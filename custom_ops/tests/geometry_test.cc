@@ -304,7 +304,7 @@ void SpecsRefuseBadAttributes() {
   };
   const int64_t huge = int64_t{1} << 31;
   const Bad all[] = {
-      {"unknown reduction \"median\"", [](auto* a) { a->reduction = "median"; }},
+      {"unknown reduction \"mean\"", [](auto* a) { a->reduction = "mean"; }},
       {"unknown geometry", [](auto* a) { a->geometry = "spiral"; }},
       {"padding must be", [](auto* a) { a->padding = "same"; }},
       {"window must have 1 to 3", [](auto* a) { a->window = {}; }},

@@ -28,7 +28,6 @@ class MedianForward : public Reducer {
   static constexpr int kPasses = 2;
   static constexpr int kVectors = 1;
   static constexpr int64_t kMostTaps = kMostMedianTaps;
-  static constexpr bool kStreams = true;
   static constexpr size_t kLanes = hn::MaxLanes(D());
 
   // One of the two in the middle.

@@ -29,7 +29,7 @@ class MixedForward : public Learned<T> {
  public:
   static constexpr int kPasses = 1;
   static constexpr bool kAverages = true;
-  static constexpr bool kStreams = true;
+  static constexpr bool kIsLight = true;
   struct State {
     typename Order::Best best;
     V sum;
