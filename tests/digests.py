@@ -18,7 +18,10 @@ from hosts import array, value_and_gradient
 import keras_pooling as kp
 
 # Planes to pool as a whole: few channels, many, and one plane that takes all threads.
-GLOBAL_SHAPES = [(2, 5, 7, 19), (1, 130, 66, 24), (3, 40, 130), (1, 9, 8, 7, 5)]
+GLOBAL_SHAPES = [
+    *((2, 5, 7, 19), (1, 130, 66, 24), (3, 40, 130), (1, 9, 8, 7, 5)),
+    (2, 7, 7, 1057),  # read a few taps at a time
+]
 # Chosen by name: a case that is added elsewhere changes nothing here.
 DIGEST_CASES = CASES + named(
     *(f"{channels} channels" for channels in range(1, 71, 6)),

@@ -87,9 +87,29 @@ def test_every_number_of_threads_gives_the_same_bits(digests_here):
         return run_python(script, threads, TF_NUM_INTRAOP_THREADS=threads).stdout
 
     with ThreadPoolExecutor() as pool:
-        for threads, out in zip("13", pool.map(digests_of, "13"), strict=True):
+        for threads, out in zip("17", pool.map(digests_of, "17"), strict=True):
             wrong = differing(json.loads(out), digests_here)
             assert not wrong, f"{threads} threads differ: {wrong}"
+
+
+@needs_compiled
+@pytest.mark.parametrize("name", digests.FAMILIES)
+def test_a_hundred_calls_give_the_same_bits(name):
+    shape = (3, 20, 21, 37)
+    x = data.for_average(shape, "float32", data.generator(name, shape, "float32"))
+    assert len({digests.of_family(name, x) for _ in range(100)}) == 1
+
+
+def test_deterministic_ops_are_allowed_and_give_the_same_bits(digests_here):
+    # With it TensorFlow refuses what may not be the same at every run.
+    program = """if True:
+        import json, digests, tensorflow as tf
+        tf.config.experimental.enable_op_determinism()
+        print(json.dumps(digests.of_everything()))
+    """
+    out = run_python("-c", program).stdout
+    wrong = differing(json.loads(out), digests_here)
+    assert not wrong, f"they differ: {wrong}"
 
 
 @needs_compiled
