@@ -47,7 +47,7 @@ def test_every_family_predicts_the_same_in_the_runtime(
     [
         ("jax", "tf_saved_model known tf_saved_model open"),
         ("torch", "torch known torch open"),
-        ("torch", "onnx known openvino open"),
+        ("torch", "onnx open openvino open"),
     ],
 )
 def test_every_family_is_exported_on_other_backends(tmp_path, backend, words):
