@@ -95,6 +95,7 @@ ENDS = """
 import os, signal, threading, time
 import keras, keras_pooling as kp, numpy as np
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 layer = kp.MaxPool2D(3, 1)
 x = keras.ops.ones((8, 128, 128, 32))
 exact = keras.ops.convert_to_numpy(layer(x))
