@@ -157,8 +157,8 @@ void ReductionsAreListed() {
     const bool selects = info.kind == ReductionKind::kSelects;
     std::string want = std::string(info.name) + (selects ? " selects" : " blends");
     for (const bool flag :
-         {info.has_integers, info.draws, info.learns, info.saves != Saves::kNothing,
-          info.saves == Saves::kValues, info.has_gradient}) {
+         {info.has_integers, info.draws, info.learns, info.saves_x(),
+          info.saves_y(), info.has_gradient}) {
       want += flag ? " 1" : " 0";
     }
     CHECK(line == want + "\n", line + " is not " + want);

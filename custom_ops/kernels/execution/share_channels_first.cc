@@ -76,6 +76,11 @@ class ChannelsFirst {
   static All OperandsOf(const PlanRun& run) {
     const Operands& o = run.call.operands;
     const Task task = run.call.task;
+    // A gradient that does not save y makes it again, in the type of calculations.
+    const bool has_saved_y = InfoOf(run.call.reduction).saves_y() &&
+                             (task == Task::kBackward || task == Task::kPrepare);
+    const bool has_math_y =
+        task == Task::kParameterGradient || (o.norms != nullptr && !has_saved_y);
     const int64_t size = run.element_size();
     const int64_t math_size = run.math_size();
     const bool streams = run.streams();
@@ -84,8 +89,8 @@ class ChannelsFirst {
     };
     return {{{bytes(o.x), size, false, false, false},
              {bytes(o.dx), size, false, true, streams},
-             {bytes(o.y), HasMathY(task, o) ? math_size : size, true,
-              task != Task::kBackward, streams},
+             {bytes(o.y), has_math_y ? math_size : size, true,
+              task != Task::kBackward && !has_saved_y, streams},
              {bytes(o.dy), size, true, false, false},
              {bytes(o.taps), TapSize(run.call.tap_type), true, task == Task::kForward,
               false},

@@ -319,8 +319,8 @@ std::vector<Role> BoundOp::InputRoles() const {
     size_t count = 1;
     if (input.when == When::kIfDraws) count = info.draws;
     if (input.when == When::kIfLearns) count = info.learns;
-    if (input.when == When::kIfSavesX) count = info.saves != Saves::kNothing;
-    if (input.when == When::kIfSavesY) count = info.saves == Saves::kValues;
+    if (input.when == When::kIfSavesX) count = info.saves_x();
+    if (input.when == When::kIfSavesY) count = info.saves_y();
     if (input.when == When::kIfRegions) {
       count = spec.geometry == Geometry::kRegions ? spec.axes.size() : 0;
     }

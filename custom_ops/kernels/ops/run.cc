@@ -86,8 +86,8 @@ std::string CheckHeldTaps(const std::vector<Plan>& plans, const ReductionInfo& i
   return "";
 }
 
-// Memory for what a gradient reads of each window beside dy, and the call that makes
-// it of x: Task::kPrepare, or a pool that finds the maxima's taps.
+// Memory for what a gradient reads of each window beside what is saved, and the call
+// that makes it: Task::kPrepare, or a pool that finds the maxima's taps.
 class Prepared {
  public:
   // `dy` has as many elements as there are windows.
@@ -98,7 +98,11 @@ class Prepared {
     AdviseHugePages(scratch_.data(), 2 * size_);
     call_.operands.dy = nullptr;
     call_.operands.dx = nullptr;
-    call_.operands.y = scratch_.data();
+    if (InfoOf(backward.reduction).saves_y()) {
+      call_.operands.x = nullptr;
+    } else {
+      call_.operands.y = scratch_.data();
+    }
     if (FindsTaps(backward)) {
       call_.task = Task::kForward;
       call_.reduction = Reduction::kMax;
@@ -107,6 +111,13 @@ class Prepared {
       call_.task = Task::kPrepare;
       call_.operands.norms = other();
     }
+  }
+
+  // Whether the gradient needs any.
+  static bool IsNeeded(const Call& call) {
+    const Saves saves = InfoOf(call.reduction).saves;
+    return call.task == Task::kBackward && saves != Saves::kNothing &&
+           saves != Saves::kValues;
   }
 
   static bool FindsTaps(const Call& call) {
@@ -118,7 +129,7 @@ class Prepared {
     if (FindsTaps(*backward)) {
       backward->operands.taps = other();
     } else {
-      backward->operands.y = scratch_.data();
+      backward->operands.y = call_.operands.y;
       backward->operands.norms = other();
     }
   }
@@ -181,10 +192,7 @@ std::string RunTask(Task task, const BoundOp& op, const OpShapes& shapes,
     error = CheckTaps(plans, call.tap_type, taps->data, parallel);
   }
   if (!error.empty()) return error;
-  const Saves saves = InfoOf(call.reduction).saves;
-  if (task != Task::kBackward || (saves != Saves::kInput && saves != Saves::kMaxima)) {
-    return Run(call);
-  }
+  if (!Prepared::IsNeeded(call)) return Run(call);
   const Prepared prepared(call, *tensors.Find(Role::kDy));
   error = Run(prepared.call());
   prepared.SetOperands(&call);

@@ -8,6 +8,7 @@
 #endif
 
 #include <limits>
+#include <type_traits>
 
 #include "kernels/reducers/learned-inl.h"
 
@@ -23,6 +24,8 @@ class GemBase : public Learned<T> {
   using typename Learned<T>::D;
   using typename Learned<T>::V;
   using typename Learned<T>::Lane;
+  using typename Learned<T>::Math;
+  static constexpr double kMostTame = sizeof(Lane) == 4 ? 60 : 500;
 
   explicit GemBase(const Operands& o)
       : Learned<T>(o),
@@ -41,6 +44,18 @@ class GemBase : public Learned<T> {
     return hn::IfThenElse(hn::Lt(x, Least()), Least(), x);
   }
 
+  // 2^(factor · log), if that is in a range where products of two are normal numbers
+  // as well; in the other lanes something else.
+  struct TamePower {
+    V value;
+    hn::Mask<D> is_tame;
+  };
+  static HWY_INLINE TamePower PowerIfTame(typename Math::Split log, V factor) {
+    const auto exponent = Math::Times(log, factor);
+    const V most = Learned<T>::Number(kMostTame);
+    return {Math::NormalPowerOf2(exponent), hn::Le(hn::Abs(exponent.whole), most)};
+  }
+
  private:
   Lane least_;
 };
@@ -48,16 +63,22 @@ class GemBase : public Learned<T> {
 // Pass 0 finds the greatest tap m, pass 1 sums r^p of r = x / m, which lie in (0, 1]:
 // no power overflows, and no sum vanishes. Where p is small these are all near 1, and
 // what they differ by is summed.
-template <class T>
+//
+// In tame windows p is neither small nor huge, and m is a normal number. What r^p is
+// rounded by grows with log2 r, but much less than r^p falls: plain products serve, and
+// powers too small to matter may be any.
+template <class T, bool kIsTame>
 class GemPasses : public GemBase<T> {
   using Base = GemBase<T>;
 
  protected:
   using typename Base::D;
+  using typename Base::Lane;
   using typename Base::Lanes;
   using typename Base::Math;
   using typename Base::V;
   using Split = typename Math::Split;
+  using DI = hn::RebindToSigned<D>;
 
   explicit GemPasses(const Operands& o) : Base(o), x_(static_cast<const T*>(o.x)) {}
 
@@ -81,6 +102,14 @@ class GemPasses : public GemBase<T> {
     return {p, bias, zero, {zero, zero}, zero, zero, 0.0};
   }
 
+  template <class Which>
+  HWY_INLINE bool Holds(Which lanes, const State& s, const Reducer::Doubts&) const {
+    const auto is_plain =
+        hn::And(hn::Ge(s.p, Base::Number(0.5)), hn::Le(s.p, Base::Number(1 << 20)));
+    const V infinity = hn::Inf(D());
+    return Base::AllOf(lanes, hn::And(is_plain, hn::Lt(s.greatest, infinity)));
+  }
+
   template <int kPass>
   HWY_INLINE void StartPass(State& s) const {
     s.log = Math::Log2(s.greatest);
@@ -91,16 +120,29 @@ class GemPasses : public GemBase<T> {
   HWY_INLINE void AddTap(Which lanes, int64_t in, State& s) const {
     const V x = this->Clamped(Lanes::Load(lanes, x_ + in));
     if constexpr (kPass == 0) {
-      // "Not ≤" holds for a NaN as well; what comes after it is summed with it.
-      s.greatest = hn::IfThenElse(hn::Le(x, s.greatest), s.greatest, x);
-    } else {
-      const Split ratio = Math::Difference(Math::Log2(x), s.log);
-      const auto power = Math::PowerOf2(Math::Times(ratio, s.p));
-      s.sum = hn::Add(s.sum, power.Less(s.bias));
-      if constexpr (kLogs) {
-        const V log = hn::Add(ratio.whole, ratio.part);
-        s.logs = hn::Add(s.logs, hn::Mul(power.Value(), log));
+      if constexpr (kIsTame) {
+        // Bits are in the order of numbers; those of a NaN are above all others.
+        const auto bits = hn::BitCast(DI(), hn::Abs(x));
+        s.greatest = hn::BitCast(D(), hn::Max(hn::BitCast(DI(), s.greatest), bits));
+      } else {
+        // "Not ≤" holds for a NaN as well; what comes after it is summed with it.
+        s.greatest = hn::IfThenElse(hn::Le(x, s.greatest), s.greatest, x);
       }
+    } else {
+      const Split ratio =
+          Math::Difference(kIsTame ? Math::NormalLog2(x) : Math::Log2(x), s.log);
+      const V log = hn::Add(ratio.whole, ratio.part);
+      V power;
+      if constexpr (kIsTame) {
+        const V least = Base::Number(std::numeric_limits<Lane>::min_exponent - 1);
+        power = Math::NormalPowerOf2(hn::Max(hn::Mul(s.p, log), least));
+        s.sum = hn::Add(s.sum, power);
+      } else {
+        const auto scaled = Math::PowerOf2(Math::Times(ratio, s.p));
+        power = scaled.Value();
+        s.sum = hn::Add(s.sum, scaled.Less(s.bias));
+      }
+      if constexpr (kLogs) s.logs = hn::Add(s.logs, hn::Mul(power, log));
       s.taps += 1.0;
     }
   }
@@ -108,8 +150,12 @@ class GemPasses : public GemBase<T> {
   // log2 of the mean of r^p.
   template <class Window>
   static HWY_INLINE V LogOfMean(const Window& window, const State& s) {
-    const auto share = static_cast<typename Base::Lane>(window.share);
+    const auto share = static_cast<Lane>(window.share);
     const V mean = hn::Mul(s.sum, hn::Set(D(), share));
+    if constexpr (kIsTame) {
+      const Split log = Math::NormalLog2(mean);
+      return hn::Add(log.whole, log.part);
+    }
     const V one = Base::Number(1);
     // What the bias has taken is 1 if the divisor is the number of taps.
     const bool is_mean = window.share == 1.0 / s.taps;
@@ -128,21 +174,23 @@ class GemPasses : public GemBase<T> {
 
   // m · mean^(1/p)
   static HWY_INLINE V Root(const State& s, V log_of_mean) {
-    const V root = Math::PowerOf2(Math::SplitOf(hn::Div(log_of_mean, s.p))).Value();
-    return hn::Mul(s.greatest, root);
+    const Split exponent = Math::SplitOf(hn::Div(log_of_mean, s.p));
+    return hn::Mul(s.greatest, kIsTame ? Math::NormalPowerOf2(exponent)
+                                       : Math::PowerOf2(exponent).Value());
   }
 
   const T* x_;
 };
 
 // gem: (Σ max(x, ε)^p / divisor)^(1/p).
-template <class T>
-class GemForward : public GemPasses<T> {
-  using Base = GemPasses<T>;
+template <class T, bool kIsTame>
+class GemForwardOf : public GemPasses<T, kIsTame> {
+  using Base = GemPasses<T, kIsTame>;
 
  public:
+  using Fallback = std::conditional_t<kIsTame, GemForwardOf<T, false>, void>;
   using typename Base::State;
-  explicit GemForward(const Operands& o) : Base(o), y_(static_cast<T*>(o.y)) {}
+  explicit GemForwardOf(const Operands& o) : Base(o), y_(static_cast<T*>(o.y)) {}
 
   template <int kPass, class Which, class Window>
   HWY_INLINE void AddInPass(Which lanes, const Window&, int64_t in, int64_t,
@@ -159,18 +207,21 @@ class GemForward : public GemPasses<T> {
  private:
   T* y_;
 };
+template <class T>
+using GemForward = GemForwardOf<T, kTriesTame<T>>;
 
 // ∂y/∂p = y · (Σ r^p ln r / Σ r^p − ln(mean of r^p) / p) / p; m cancels.
-template <class T>
-class GemParameter : public GemPasses<T> {
-  using Base = GemPasses<T>;
+template <class T, bool kIsTame>
+class GemParameterOf : public GemPasses<T, kIsTame> {
+  using Base = GemPasses<T, kIsTame>;
   using typename Base::D;
   using typename Base::Lane;
   using typename Base::V;
 
  public:
+  using Fallback = std::conditional_t<kIsTame, GemParameterOf<T, false>, void>;
   using typename Base::State;
-  explicit GemParameter(const Operands& o) : Base(o), y_(static_cast<Lane*>(o.y)) {}
+  explicit GemParameterOf(const Operands& o) : Base(o), y_(static_cast<Lane*>(o.y)) {}
 
   template <int kPass, class Which, class Window>
   HWY_INLINE void AddInPass(Which lanes, const Window&, int64_t in, int64_t,
@@ -191,12 +242,52 @@ class GemParameter : public GemPasses<T> {
  private:
   Lane* y_;
 };
+template <class T>
+using GemParameter = GemParameterOf<T, kTriesTame<T>>;
+
+// What the gradient reads beside y: y^(1 − p), or 0 where that is not tame.
+template <class T>
+class GemPrepare : public GemBase<T> {
+  using Base = GemBase<T>;
+  using typename Base::D;
+  using typename Base::Lane;
+  using typename Base::Lanes;
+  using typename Base::Math;
+
+ public:
+  static constexpr int kPasses = 1;
+  struct State {};
+
+  explicit GemPrepare(const Operands& o)
+      : Base(o), y_(static_cast<const T*>(o.y)), norms_(static_cast<Lane*>(o.norms)) {}
+
+  template <class Which, class Window>
+  HWY_INLINE State Begin(Which, const Window&, int64_t, int64_t) const {
+    return {};
+  }
+
+  template <class Which, class Window>
+  HWY_INLINE void Add(Which, const Window&, int64_t, int64_t, State&) const {}
+
+  template <class Which, class Window>
+  HWY_INLINE void Finish(Which lanes, const Window&, int64_t out, const State&) const {
+    const auto log = Math::Log2(this->Clamped(Lanes::Load(lanes, y_ + out)));
+    const auto norm =
+        Base::PowerIfTame(log, hn::Sub(Base::Number(1), this->Parameter(lanes, out)));
+    lanes.Store(hn::IfThenElseZero(norm.is_tame, norm.value), D(), norms_ + out);
+  }
+
+ private:
+  const T* y_;
+  Lane* norms_;
+};
 
 // Its gradient: Σ dy · (x / y)^(p − 1) / divisor where x ≥ ε, else 0.
 template <class T>
 class GemBackward : public GemBase<T> {
   using Base = GemBase<T>;
   using typename Base::D;
+  using typename Base::Lane;
   using typename Base::Lanes;
   using typename Base::Math;
   using typename Base::V;
@@ -204,9 +295,11 @@ class GemBackward : public GemBase<T> {
  public:
   static constexpr int kPasses = 1;
   struct State {
-    V exponent;
     V x;
-    typename Math::Split log;  // of x
+    V exponent;                // p − 1
+    typename Math::Split log;  // log2 x
+    V power;                   // x^(p − 1)
+    hn::Mask<D> is_tame;       // whether that is
     V sum;
   };
 
@@ -214,6 +307,7 @@ class GemBackward : public GemBase<T> {
       : Base(o),
         x_(static_cast<const T*>(o.x)),
         y_(static_cast<const T*>(o.y)),
+        norms_(static_cast<const Lane*>(o.norms)),
         dy_(static_cast<const T*>(o.dy)),
         dx_(static_cast<T*>(o.dx)) {}
 
@@ -221,17 +315,25 @@ class GemBackward : public GemBase<T> {
   HWY_INLINE State Begin(Which lanes, const Window&, int64_t in, int64_t) const {
     const V x = Lanes::Load(lanes, x_ + in);
     const V exponent = hn::Sub(this->Parameter(lanes, in), Base::Number(1));
-    return {exponent, x, Math::Log2(this->Clamped(x)), hn::Zero(D())};
+    const auto log = Math::Log2(this->Clamped(x));
+    const auto power = Base::PowerIfTame(log, exponent);
+    return {x, exponent, log, power.value, power.is_tame, hn::Zero(D())};
   }
 
   template <class Which, class Window>
   HWY_INLINE void Add(Which lanes, const Window& window, int64_t out, int64_t,
                       State& s) const {
-    const auto share = hn::Set(D(), static_cast<typename Base::Lane>(window.share));
-    const V y = this->Clamped(Lanes::Load(lanes, y_ + out));
+    const auto share = hn::Set(D(), static_cast<Lane>(window.share));
     const V dy = hn::Mul(Lanes::Load(lanes, dy_ + out), share);
-    const auto ratio = Math::Difference(s.log, Math::Log2(y));
-    const V power = Math::PowerOf2(Math::Times(ratio, s.exponent)).Value();
+    const V norm = lanes.Load(D(), norms_ + out);
+    const auto is_tame = hn::And(s.is_tame, hn::Ne(norm, hn::Zero(D())));
+    V power = hn::Mul(s.power, norm);
+    if (HWY_UNLIKELY(!Base::AllOf(lanes, is_tame))) {
+      const V y = this->Clamped(Lanes::Load(lanes, y_ + out));
+      const auto ratio = Math::Difference(s.log, Math::Log2(y));
+      const V any = Math::PowerOf2(Math::Times(ratio, s.exponent)).Value();
+      power = hn::IfThenElse(is_tame, power, any);
+    }
     s.sum = hn::Add(s.sum, hn::Mul(dy, power));
   }
 
@@ -244,6 +346,7 @@ class GemBackward : public GemBase<T> {
  private:
   const T* x_;
   const T* y_;
+  const Lane* norms_;
   const T* dy_;
   T* dx_;
 };

@@ -7,6 +7,8 @@
 #define KERAS_POOLING_KERNELS_REDUCERS_LEARNED_INL_H_
 #endif
 
+#include <type_traits>
+
 #include "kernels/reducers/operands.h"
 #include "kernels/reducers/reducer-inl.h"
 #include "kernels/simd/lanes-inl.h"
@@ -16,6 +18,11 @@ HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+// Whether windows are first taken for tame ones: those whose numbers need no care. Of
+// double, which few use, all are taken with care.
+template <class T>
+constexpr bool kTriesTame = !std::is_same_v<T, double>;
 
 template <class T>
 class Learned : public Reducer {
@@ -37,6 +44,15 @@ class Learned : public Reducer {
  protected:
   static HWY_INLINE V Number(double value) {
     return hn::Set(D(), static_cast<Lane>(value));
+  }
+
+  // Whether a mask is set in all lanes that exist.
+  template <class Which>
+  static HWY_INLINE bool AllOf(Which lanes, hn::Mask<D> mask) {
+    if constexpr (std::is_same_v<Which, FirstLanes>) {
+      mask = hn::Or(mask, hn::Not(hn::FirstN(D(), lanes.count)));
+    }
+    return hn::AllTrue(D(), mask);
   }
 
   // The parameter of the lanes at an offset.

@@ -16,8 +16,8 @@ enum class Task {
                 // others (avg needs dy alone)
   kGatherTaps,  // x, taps → y: the tap that `taps` names, of another tensor
   kParameterGradient,  // x → y: the output's derivative by the reduction's parameter
-  kPrepare,  // x → y, norms: what kBackward reads of each window beside x and dy, of
-             // reductions that do not save y
+  kPrepare,  // x → y, norms, or where y is saved y → norms: what kBackward reads of
+             // each window beside x and dy
 };
 
 // What some reducers need to know, besides where their operands are.
@@ -47,11 +47,6 @@ struct Operands {
   Parameters parameters;
 };
 
-// Whether y is in the type of calculations, as norms always are, and not in that of
-// the tensors: then no host has stored it.
-inline bool HasMathY(Task task, const Operands& operands) {
-  return task == Task::kParameterGradient || operands.norms != nullptr;
-}
 
 }  // namespace keras_pooling
 

@@ -42,7 +42,7 @@ HWY_INLINE V Weight(V exponent) {
 //
 // Infinities, NaNs and large numbers need care, which tame windows do not: those whose
 // x and βx are all small. What is left out there would change no bit.
-template <class T, bool kIsTame>
+template <class T, bool kIsTame, bool kSquares = false>
 class SoftPasses : public Learned<T> {
   using Base = Learned<T>;
 
@@ -66,8 +66,7 @@ class SoftPasses : public Learned<T> {
                           // greatest finite |x|
     V weights;            // Σ w
     V gaps;               // Σ w · (x − m)
-    V mean;               // their quotient, if it is asked for
-    V variance;           // Σ w · (x − m − mean)²
+    V squares;            // Σ w · (x − m)², if it is asked for
     hn::Mask<D> is_flat;  // β is 0
   };
 
@@ -81,7 +80,6 @@ class SoftPasses : public Learned<T> {
             hn::Mul(hn::Abs(beta), Base::Number(Base::Math::kLog2OfE)),
             lowest,
             hn::Zero(DI()),
-            zero,
             zero,
             zero,
             zero,
@@ -100,9 +98,7 @@ class SoftPasses : public Learned<T> {
 
   template <int kPass>
   HWY_INLINE void StartPass(State& s) const {
-    if constexpr (kPass == 2) {
-      s.mean = hn::Div(s.gaps, s.weights);
-    } else if constexpr (!kIsTame) {
+    if constexpr (!kIsTame) {
       const V large = hn::Set(D(), kLarge);
       const V small = hn::Set(D(), Lane{1} / kLarge);
       const V one = Base::Number(1);
@@ -129,7 +125,7 @@ class SoftPasses : public Learned<T> {
     } else if constexpr (kIsTame) {
       const V gap = hn::Sub(x, s.top);
       const V weight = Weight<true, D>(hn::Mul(s.steep, gap));
-      AddGap<kPass>(gap, weight, hn::MaskFalse(D()), s);
+      AddGap(gap, weight, hn::MaskFalse(D()), s);
     } else {
       const V scaled = hn::Mul(x, s.scale);
       const auto is_top = hn::Eq(scaled, s.top);  // where both are infinite, too
@@ -138,7 +134,7 @@ class SoftPasses : public Learned<T> {
           hn::IfThenZeroElse(hn::Or(is_top, s.is_flat), hn::Mul(s.steep, gap));
       const V weight = Weight<false, D>(exponent);
       // The gap may be infinite then.
-      AddGap<kPass>(gap, weight, hn::Eq(weight, hn::Zero(D())), s);
+      AddGap(gap, weight, hn::Eq(weight, hn::Zero(D())), s);
     }
   }
 
@@ -156,15 +152,12 @@ class SoftPasses : public Learned<T> {
   }
 
  private:
-  template <int kPass>
   static HWY_INLINE void AddGap(V gap, V weight, hn::Mask<D> is_lost, State& s) {
-    if constexpr (kPass == 1) {
-      s.weights = hn::Add(s.weights, weight);
-      s.gaps = hn::Add(s.gaps, hn::IfThenZeroElse(is_lost, hn::Mul(weight, gap)));
-    } else {
-      const V off = hn::Sub(gap, s.mean);
-      const V square = hn::Mul(weight, hn::Mul(off, off));
-      s.variance = hn::Add(s.variance, hn::IfThenZeroElse(is_lost, square));
+    const V share = hn::IfThenZeroElse(is_lost, hn::Mul(weight, gap));
+    s.weights = hn::Add(s.weights, weight);
+    s.gaps = hn::Add(s.gaps, share);
+    if constexpr (kSquares) {
+      s.squares = hn::Add(s.squares, hn::IfThenZeroElse(is_lost, hn::Mul(share, gap)));
     }
   }
 
@@ -192,25 +185,28 @@ class SoftForwardOf : public SoftPasses<T, kIsTame> {
   T* y_;
 };
 template <class T>
-using SoftForward = SoftForwardOf<T, true>;
+using SoftForward = SoftForwardOf<T, kTriesTame<T>>;
 
-// ∂y/∂β = Σ w · (x − y)² / Σ w.
+// ∂y/∂β = Σ w · (x − y)² / Σ w, as the mean of squared gaps less the square of their
+// mean. A window of n taps loses n roundings at most: m has a share of 1/n or more, so
+// that the difference is no less than an n-th of the squares.
 template <class T, bool kIsTame>
-class SoftParameterOf : public SoftPasses<T, kIsTame> {
-  using Base = SoftPasses<T, kIsTame>;
+class SoftParameterOf : public SoftPasses<T, kIsTame, true> {
+  using Base = SoftPasses<T, kIsTame, true>;
   using typename Base::D;
   using typename Base::Lane;
 
  public:
   using Fallback = std::conditional_t<kIsTame, SoftParameterOf<T, false>, void>;
-  static constexpr int kPasses = 3;
   using typename Base::State;
   explicit SoftParameterOf(const Operands& o) : Base(o), y_(static_cast<Lane*>(o.y)) {}
 
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
-    auto variance = hn::Div(s.variance, s.weights);
+    const auto mean = hn::Div(s.gaps, s.weights);
+    auto variance = hn::Sub(hn::Div(s.squares, s.weights), hn::Mul(mean, mean));
+    variance = hn::IfThenZeroElse(hn::Lt(variance, hn::Zero(D())), variance);
     if constexpr (!kIsTame) variance = hn::Div(hn::Div(variance, s.scale), s.scale);
     lanes.Store(variance, D(), y_ + out);
   }
@@ -219,10 +215,11 @@ class SoftParameterOf : public SoftPasses<T, kIsTame> {
   Lane* y_;
 };
 template <class T>
-using SoftParameter = SoftParameterOf<T, true>;
+using SoftParameter = SoftParameterOf<T, kTriesTame<T>>;
 
-// What the gradient reads: y, half of it so that no gap is too large; and what
-// e^(β · (x − y)) is to be multiplied by to be x's share, 0 where −∞ is all there is.
+// What the gradient reads: y, half of it so that no gap is too large; and what e^(βx)
+// is to be multiplied by to be x's share, 0 where −∞ is all there is. Where the window
+// is not tame, what e^(β · (x − y)) is to be multiplied by, with a sign.
 template <class T, bool kIsTame>
 class SoftPrepareOf : public SoftPasses<T, kIsTame> {
   using Base = SoftPasses<T, kIsTame>;
@@ -242,13 +239,13 @@ class SoftPrepareOf : public SoftPasses<T, kIsTame> {
     const D d;
     const V y = Base::Mean(s);
     lanes.Store(hn::Mul(y, Base::Number(0.5)), d, y_ + out);
-    // Of y as it has been rounded.
-    const V turned = hn::Xor(y, s.turn);
     V norm;
     if constexpr (kIsTame) {
-      const V exponent = hn::Mul(s.steep, hn::Sub(turned, s.top));
+      const V exponent = hn::Neg(hn::Mul(s.steep, s.top));
       norm = hn::Div(Weight<true, D>(exponent), s.weights);
     } else {
+      // Of y as it has been rounded.
+      const V turned = hn::Xor(y, s.turn);
       const V scaled = hn::Mul(turned, s.scale);
       const auto is_top = hn::Or(hn::Eq(scaled, s.top), s.is_flat);
       const V gap = hn::Sub(scaled, s.top);
@@ -256,6 +253,7 @@ class SoftPrepareOf : public SoftPasses<T, kIsTame> {
       const auto is_lowest = hn::Eq(s.top, hn::Neg(hn::Inf(d)));
       norm =
           hn::IfThenZeroElse(is_lowest, hn::Div(Weight<false, D>(exponent), s.weights));
+      norm = hn::Neg(norm);
     }
     lanes.Store(norm, d, norms_ + out);
   }
@@ -265,7 +263,7 @@ class SoftPrepareOf : public SoftPasses<T, kIsTame> {
   Lane* norms_;
 };
 template <class T>
-using SoftPrepare = SoftPrepareOf<T, true>;
+using SoftPrepare = SoftPrepareOf<T, kTriesTame<T>>;
 
 // Its gradient: Σ dy · w · (1 + β · (x − y)), w the share of x.
 template <class T>
@@ -281,6 +279,7 @@ class SoftBackward : public Learned<T> {
   struct State {
     V half;   // x / 2
     V steep;  // 2 · β · log2 e
+    V power;  // e^(βx), if that is tame, as it is in tame windows
     hn::Mask<D> is_flat;
     V sum;
   };
@@ -297,8 +296,9 @@ class SoftBackward : public Learned<T> {
   HWY_INLINE State Begin(Which lanes, const Window&, int64_t in, int64_t) const {
     const V beta = this->Parameter(lanes, in);
     const V zero = hn::Zero(D());
-    return {hn::Mul(Lanes::Load(lanes, x_ + in), Base::Number(0.5)),
-            hn::Mul(beta, Base::Number(2 * Base::Math::kLog2OfE)), hn::Eq(beta, zero),
+    const V half = hn::Mul(Lanes::Load(lanes, x_ + in), Base::Number(0.5));
+    const V steep = hn::Mul(beta, Base::Number(2 * Base::Math::kLog2OfE));
+    return {half, steep, Weight<true, D>(hn::Mul(steep, half)), hn::Eq(beta, zero),
             zero};
   }
 
@@ -307,17 +307,16 @@ class SoftBackward : public Learned<T> {
                       State& s) const {
     const D d;
     const V y = lanes.Load(d, y_ + out);
+    const V norm = lanes.Load(d, norms_ + out);
     V exponent = hn::Mul(s.steep, hn::Sub(s.half, y));
-    V weight;
-    if (HWY_LIKELY(
-            hn::AllTrue(d, hn::Le(hn::Abs(exponent), hn::Set(d, 2 * kTame<Lane>))))) {
-      weight = Weight<true, D>(exponent);
-    } else {
+    V weight = hn::Mul(s.power, norm);
+    const auto is_tame = hn::Gt(norm, hn::Zero(d));
+    if (HWY_UNLIKELY(!Base::AllOf(lanes, is_tame))) {
       const auto is_mean = hn::Or(hn::Eq(s.half, y), s.is_flat);
       exponent = hn::IfThenZeroElse(is_mean, exponent);
-      weight = Weight<false, D>(exponent);
+      const V any = hn::Mul(Weight<false, D>(exponent), hn::Neg(norm));
+      weight = hn::IfThenElse(is_tame, weight, any);
     }
-    weight = hn::Mul(weight, lanes.Load(d, norms_ + out));
     const V pull =
         hn::Add(hn::Mul(exponent, Base::Number(Base::Math::kLogOf2)), Base::Number(1));
     const V term = hn::Mul(Lanes::Load(lanes, dy_ + out), hn::Mul(weight, pull));

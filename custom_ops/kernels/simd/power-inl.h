@@ -48,6 +48,12 @@ class Powers {
   // log2 of x, which is normal and above 0, or infinite: that counts as 2^128 or
   // 2^1024.
   static HWY_INLINE Split Log2(V x) {
+    const Split log = NormalLog2(x);
+    return {log.whole, hn::IfThenElse(hn::IsNaN(x), x, log.part)};
+  }
+
+  // The same of an x that is no NaN.
+  static HWY_INLINE Split NormalLog2(V x) {
     const D d;
     const DI di;
     // x = 2^whole · f, where f is as near to 1 as that allows: from √½ to √2.
@@ -66,7 +72,7 @@ class Powers {
     const V sum = Series<kIsFloat ? 5 : 11>(kCoefficients, hn::Mul(s, s));
     const V part =
         hn::Mul(hn::Mul(s, hn::Set(d, static_cast<Lane>(2 * kLog2OfE))), sum);
-    return {hn::ConvertTo(d, whole), hn::IfThenElse(hn::IsNaN(x), x, part)};
+    return {hn::ConvertTo(d, whole), part};
   }
 
   static HWY_INLINE Split Difference(Split a, Split b) {
@@ -108,18 +114,27 @@ class Powers {
 
   // 2^exponent, which must be a normal number: in half of the time.
   static HWY_INLINE V NormalPowerOf2(V exponent) {
+    const V sum = hn::Add(exponent, Large());
+    return NormalPower(sum, hn::Sub(exponent, hn::Sub(sum, Large())));
+  }
+  static HWY_INLINE V NormalPowerOf2(Split exponent) {
+    return NormalPower(hn::Add(exponent.whole, Large()), exponent.part);
+  }
+
+ private:
+  // The lowest bits of a sum with it are those of the other number, as an integer.
+  static constexpr double kLarge = kIsFloat ? 0x1.8p23 : 0x1.8p52;
+  static HWY_INLINE V Large() { return hn::Set(D(), static_cast<Lane>(kLarge)); }
+
+  // 2^(sum − Large() + part)
+  static HWY_INLINE V NormalPower(V sum, V part) {
     const D d;
     const DI di;
-    // To a sum with a large number the lowest bits are the whole part.
-    const V large = hn::Set(d, static_cast<Lane>(kIsFloat ? 0x1.8p23 : 0x1.8p52));
-    const V sum = hn::Add(exponent, large);
-    const V part = hn::Sub(exponent, hn::Sub(sum, large));
     const V power = hn::Add(hn::Set(d, Lane{1}), PowerOf2Less1(part));
     const auto whole = hn::ShiftLeft<kFraction>(hn::BitCast(di, sum));
     return hn::BitCast(d, hn::Add(hn::BitCast(di, power), whole));
   }
 
- private:
   // 2^part − 1, of a part no larger than ½.
   static HWY_INLINE V PowerOf2Less1(V part) {
     // e^x − 1 = x + x²/2! + x³/3! + …
@@ -140,8 +155,7 @@ class Powers {
     return hn::Mul(x, Series<kIsFloat ? 7 : 13>(kCoefficients, x));
   }
 
-  // 0 below the least normal number, infinity above the greatest. To a sum with a large
-  // number the lowest bits are the exponent's.
+  // 0 below the least normal number, infinity above the greatest.
   static HWY_INLINE V WholePowerOf2(V whole) {
     const D d;
     const DI di;
@@ -149,7 +163,6 @@ class Powers {
     const V most = hn::Set(d, static_cast<Lane>(kBias + 1));
     whole = hn::IfThenElse(hn::Lt(whole, least), least, whole);
     whole = hn::IfThenElse(hn::Lt(most, whole), most, whole);
-    constexpr double kLarge = kIsFloat ? 0x1.8p23 : 0x1.8p52;
     const V sum = hn::Add(whole, hn::Set(d, static_cast<Lane>(kLarge + kBias)));
     return hn::BitCast(d, hn::ShiftLeft<kFraction>(hn::BitCast(di, sum)));
   }

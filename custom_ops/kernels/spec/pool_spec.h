@@ -23,7 +23,7 @@ enum class ReductionKind { kSelects, kBlends };
 constexpr int64_t kMostMedianTaps = 64;
 
 // What the gradient of a blend reads besides dy.
-enum class Saves { kNothing, kInput, kMaxima, kValues };
+enum class Saves { kNothing, kInput, kMaxima, kValues, kNorms };
 
 // What a reduction's ops take and keep, as reductions.inc says it.
 struct ReductionInfo {
@@ -35,6 +35,9 @@ struct ReductionInfo {
   Saves saves;
   bool has_gradient;  // compiled; otherwise callers compose it of others
   int64_t most_taps;  // of a window
+
+  bool saves_x() const { return saves != Saves::kNothing; }
+  bool saves_y() const { return saves == Saves::kValues || saves == Saves::kNorms; }
 };
 const ReductionInfo& InfoOf(Reduction reduction);
 const std::vector<ReductionInfo>& AllReductions();

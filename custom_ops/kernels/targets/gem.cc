@@ -16,6 +16,8 @@ Kernel FindGem(const KernelRequest& request) {
       return ForwardOfFloats<GemForward>(request);
     case Task::kParameterGradient:
       return ForwardOfFloats<GemParameter>(request);
+    case Task::kPrepare:
+      return ForwardOfFloats<GemPrepare>(request);
     default:
       return BackwardOfFloats<GemBackward>(request);
   }
