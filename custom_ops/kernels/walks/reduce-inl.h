@@ -31,8 +31,7 @@ class ReduceBox {
         columns_(box.axes[2]),
         windows_(plan, view.in, columns_),
         in_parts_(WindowInParts<R>::Suits(plan, view)),
-        is_narrow_(kTogether > 1 &&
-                   view.lane_end - view.lane_begin <= kTogether / 2 * kVector) {}
+        is_narrow_(view.lane_end - view.lane_begin <= (kTogether - 1) * kVector) {}
 
   HWY_INLINE void Row(int64_t d, int64_t h) {
     const R reducer(operands_);  // a copy that no store may change
