@@ -32,6 +32,7 @@ class AvgForward : public OnePass {
   explicit AvgForward(const Operands& o)
       : x_(static_cast<const T*>(o.x)), y_(static_cast<T*>(o.y)) {}
 
+  HWY_INLINE void Fetch(int64_t in) const { hwy::Prefetch(x_ + in); }
   HWY_INLINE void Touch(int64_t in, int64_t count) const { ReadLines(x_ + in, count); }
 
   template <class Which, class Window>

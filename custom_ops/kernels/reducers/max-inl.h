@@ -84,6 +84,7 @@ class MaxOf : public OnePass {
     if constexpr (kKeepsTaps) taps_.Store(lanes, s.tap, out);
   }
 
+  HWY_INLINE void Fetch(int64_t in) const { hwy::Prefetch(x_ + in); }
   HWY_INLINE void Touch(int64_t in, int64_t count) const { ReadLines(x_ + in, count); }
 
   using Doubts = typename Order::Doubts;

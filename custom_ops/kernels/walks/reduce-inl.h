@@ -24,6 +24,13 @@ class ReduceBox {
   static constexpr int64_t kVector = static_cast<int64_t>(R::kLanes);
 
  public:
+  // Where windows move by one position, each tells memory of the row that comes next:
+  // of what it reads itself, only that is new.
+  static bool Fetches(const Plan& plan) {
+    return R::kIsLight && plan.axes[0].max_taps() == 1 && plan.axes[1].max_taps() > 1 &&
+           plan.axes[1].stride() == 1 && plan.axes[2].stride() == 1;
+  }
+
   HWY_INLINE ReduceBox(const Plan& plan, const Operands& operands, const TileView& view,
                        const Box& box)
       : operands_(operands),
@@ -31,6 +38,8 @@ class ReduceBox {
         columns_(box.axes[2]),
         windows_(plan, view.in, columns_),
         in_parts_(WindowInParts<R>::Suits(plan, view)),
+        fetches_(Fetches(plan)),
+        ahead_(plan.axes[1].max_taps() * plan.axes[1].dilation() * view.in.stride[1]),
         is_narrow_(view.lane_end - view.lane_begin <= (kTogether - 1) * kVector) {}
 
   HWY_INLINE void Row(int64_t d, int64_t h) {
@@ -48,9 +57,11 @@ class ReduceBox {
           WindowInParts<R>::Run(operands_, run, view_,
                                 {view_.lane_begin, view_.lane_end}, out, index);
         } else if (kTogether > 1 && is_narrow_ && run.count >= kTogether) {
-          Neighbours(reducer, run, out, index);
           done = kTogether;
+          FetchAhead(reducer, run, done);
+          Neighbours(reducer, run, out, index);
         } else {
+          FetchAhead(reducer, run, done);
           OneWindow(reducer, run, out, index);
         }
         run.count -= done;
@@ -68,6 +79,14 @@ class ReduceBox {
     int64_t out;
     int64_t index;
   };
+
+  HWY_INLINE void FetchAhead(const R& reducer, const WindowRun& at,
+                             int64_t windows) const {
+    if (!fetches_) return;
+    for (int64_t i = 0; i < windows; ++i) {
+      FetchLanes(reducer, view_, at.in + ahead_ + i * at.apart);
+    }
+  }
 
   HWY_INLINE void OneWindow(const R& reducer, const WindowRun& at, int64_t out,
                             int64_t index) const {
@@ -150,6 +169,8 @@ class ReduceBox {
   const Range columns_;
   RowWindows windows_;
   const bool in_parts_;
+  const bool fetches_;
+  const int64_t ahead_;
   const bool is_narrow_;
 };
 
@@ -162,7 +183,8 @@ struct ReduceWalk {
       if (!AssumptionHolds(plan, reducer, view, box)) {
         return WalkBox<typename R::Fallback>(plan, operands, view, box, scratch);
       }
-    } else if (plan.max_taps() > 1 && plan.max_taps() <= TapTable::kMost &&
+    } else if (plan.max_taps() > plan.axes[2].max_taps() &&
+               plan.max_taps() <= TapTable::kMost && !ReduceBox<R>::Fetches(plan) &&
                !WindowInParts<R>::Suits(plan, view)) {
       // Windows jump from row to row, which memory does not like. In parts they come
       // in its own order.
