@@ -64,9 +64,9 @@ class GemBase : public Learned<T> {
 // no power overflows, and no sum vanishes. Where p is small these are all near 1, and
 // what they differ by is summed.
 //
-// In tame windows p is neither small nor huge, and m is a normal number. What r^p is
-// rounded by grows with log2 r, but much less than r^p falls: plain products serve, and
-// powers too small to matter may be any.
+// In tame windows p is neither small nor huge, and m is finite. What r^p is rounded by
+// grows with log2 r, but much less than r^p falls: plain products serve, and powers too
+// small to matter may be any. Where only some lanes are tame, these have the same bits.
 template <class T, bool kIsTame>
 class GemPasses : public GemBase<T> {
   using Base = GemBase<T>;
@@ -89,8 +89,9 @@ class GemPasses : public GemBase<T> {
     V bias;      // 1 where p is small, else 0
     V greatest;  // m
     Split log;   // log2 m
-    V sum;       // Σ (r^p − bias)
-    V logs;      // Σ r^p · log2 r, if it is asked for
+    hn::Mask<D> is_tame;
+    V sum;   // Σ (r^p − bias)
+    V logs;  // Σ r^p · log2 r, if it is asked for
     double taps;
   };
 
@@ -99,20 +100,18 @@ class GemPasses : public GemBase<T> {
     const V zero = hn::Zero(D());
     const V p = this->Parameter(lanes, out);
     const V bias = hn::IfThenElseZero(hn::Lt(p, Base::Number(0.125)), Base::Number(1));
-    return {p, bias, zero, {zero, zero}, zero, zero, 0.0};
+    return {p, bias, zero, {zero, zero}, hn::MaskFalse(D()), zero, zero, 0.0};
   }
 
   template <class Which>
   HWY_INLINE bool Holds(Which lanes, const State& s, const Reducer::Doubts&) const {
-    const auto is_plain =
-        hn::And(hn::Ge(s.p, Base::Number(0.5)), hn::Le(s.p, Base::Number(1 << 20)));
-    const V infinity = hn::Inf(D());
-    return Base::AllOf(lanes, hn::And(is_plain, hn::Lt(s.greatest, infinity)));
+    return Base::AllOf(lanes, IsTame(s));
   }
 
   template <int kPass>
   HWY_INLINE void StartPass(State& s) const {
     s.log = Math::Log2(s.greatest);
+    if constexpr (!kIsTame && kTriesTame<T>) s.is_tame = IsTame(s);
   }
 
  protected:
@@ -134,13 +133,18 @@ class GemPasses : public GemBase<T> {
       const V log = hn::Add(ratio.whole, ratio.part);
       V power;
       if constexpr (kIsTame) {
-        const V least = Base::Number(std::numeric_limits<Lane>::min_exponent - 1);
-        power = Math::NormalPowerOf2(hn::Max(hn::Mul(s.p, log), least));
+        power = TamePowerOf(s, log);
         s.sum = hn::Add(s.sum, power);
       } else {
         const auto scaled = Math::PowerOf2(Math::Times(ratio, s.p));
         power = scaled.Value();
-        s.sum = hn::Add(s.sum, scaled.Less(s.bias));
+        V less = scaled.Less(s.bias);
+        if constexpr (kTriesTame<T>) {
+          const auto is_tame = hn::AndNot(hn::IsNaN(x), s.is_tame);
+          power = hn::IfThenElse(is_tame, TamePowerOf(s, log), power);
+          less = hn::IfThenElse(is_tame, power, less);
+        }
+        s.sum = hn::Add(s.sum, less);
       }
       if constexpr (kLogs) s.logs = hn::Add(s.logs, hn::Mul(power, log));
       s.taps += 1.0;
@@ -177,6 +181,18 @@ class GemPasses : public GemBase<T> {
     const Split exponent = Math::SplitOf(hn::Div(log_of_mean, s.p));
     return hn::Mul(s.greatest, kIsTame ? Math::NormalPowerOf2(exponent)
                                        : Math::PowerOf2(exponent).Value());
+  }
+
+  static HWY_INLINE hn::Mask<D> IsTame(const State& s) {
+    const auto is_plain =
+        hn::And(hn::Ge(s.p, Base::Number(0.5)), hn::Le(s.p, Base::Number(1 << 20)));
+    return hn::And(is_plain, hn::Lt(s.greatest, hn::Inf(D())));
+  }
+
+  // r^p of a log2 r.
+  static HWY_INLINE V TamePowerOf(const State& s, V log) {
+    const V least = Base::Number(std::numeric_limits<Lane>::min_exponent - 1);
+    return Math::NormalPowerOf2(hn::Max(hn::Mul(s.p, log), least));
   }
 
   const T* x_;

@@ -47,7 +47,6 @@ struct Operands {
   Parameters parameters;
 };
 
-
 }  // namespace keras_pooling
 
 #endif  // KERAS_POOLING_KERNELS_REDUCERS_OPERANDS_H_

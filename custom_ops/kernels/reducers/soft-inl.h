@@ -61,8 +61,8 @@ class SoftPasses : public Learned<T> {
     V turn;               // the sign of β
     V steep;              // |β| · log2 e, of gaps as they are scaled
     V top;                // m
-    hn::Vec<DI> size;     // of tame windows: the bits of the greatest |x|; NaN has more
-    V scale;              // of the others: keeps sums of gaps in range; at first the
+    hn::Vec<DI> size;     // the bits of the greatest |x|; NaN has more
+    V scale;              // if not tame: keeps sums of gaps in range; at first the
                           // greatest finite |x|
     V weights;            // Σ w
     V gaps;               // Σ w · (x − m)
@@ -89,11 +89,7 @@ class SoftPasses : public Learned<T> {
 
   template <class Which>
   HWY_INLINE bool Holds(Which, const State& s, const Reducer::Doubts&) const {
-    const D d;
-    const V greatest = hn::BitCast(d, s.size);
-    const auto is_small = hn::Lt(greatest, hn::Set(d, kLarge));
-    const auto is_tame = hn::Le(hn::Mul(greatest, s.steep), hn::Set(d, kTame<Lane>));
-    return hn::AllTrue(d, hn::And(is_small, is_tame));
+    return hn::AllTrue(D(), IsTame(s));
   }
 
   template <int kPass>
@@ -114,9 +110,9 @@ class SoftPasses : public Learned<T> {
                             State& s) const {
     const V x = hn::Xor(Lanes::Load(lanes, x_ + in), s.turn);
     if constexpr (kPass == 0) {
+      s.size = hn::Max(s.size, hn::BitCast(DI(), hn::Abs(x)));
       if constexpr (kIsTame) {
         s.top = hn::Max(s.top, x);
-        s.size = hn::Max(s.size, hn::BitCast(DI(), hn::Abs(x)));
       } else {
         // "Not ≤" holds for a NaN as well; what comes after it is summed with it.
         s.top = hn::IfThenElse(hn::Le(x, s.top), s.top, x);
@@ -139,6 +135,14 @@ class SoftPasses : public Learned<T> {
   }
 
  protected:
+  static HWY_INLINE hn::Mask<D> IsTame(const State& s) {
+    const D d;
+    const V greatest = hn::BitCast(d, s.size);
+    const auto is_small = hn::Lt(greatest, hn::Set(d, kLarge));
+    return hn::And(is_small,
+                   hn::Le(hn::Mul(greatest, s.steep), hn::Set(d, kTame<Lane>)));
+  }
+
   static constexpr Lane kLarge = sizeof(Lane) == 4 ? Lane(0x1p64f) : Lane(0x1p512);
 
   // m + Σ w · (x − m) / Σ w. An infinite top is all there is.
@@ -239,11 +243,9 @@ class SoftPrepareOf : public SoftPasses<T, kIsTame> {
     const D d;
     const V y = Base::Mean(s);
     lanes.Store(hn::Mul(y, Base::Number(0.5)), d, y_ + out);
-    V norm;
-    if constexpr (kIsTame) {
-      const V exponent = hn::Neg(hn::Mul(s.steep, s.top));
-      norm = hn::Div(Weight<true, D>(exponent), s.weights);
-    } else {
+    const V exponent_of_top = hn::Neg(hn::Mul(s.steep, s.top));
+    V norm = hn::Div(Weight<true, D>(exponent_of_top), s.weights);
+    if constexpr (!kIsTame) {
       // Of y as it has been rounded.
       const V turned = hn::Xor(y, s.turn);
       const V scaled = hn::Mul(turned, s.scale);
@@ -251,9 +253,9 @@ class SoftPrepareOf : public SoftPasses<T, kIsTame> {
       const V gap = hn::Sub(scaled, s.top);
       const V exponent = hn::IfThenZeroElse(is_top, hn::Mul(s.steep, gap));
       const auto is_lowest = hn::Eq(s.top, hn::Neg(hn::Inf(d)));
-      norm =
+      const V of_gaps =
           hn::IfThenZeroElse(is_lowest, hn::Div(Weight<false, D>(exponent), s.weights));
-      norm = hn::Neg(norm);
+      norm = hn::IfThenElse(Base::IsTame(s), norm, hn::Neg(of_gaps));
     }
     lanes.Store(norm, d, norms_ + out);
   }
