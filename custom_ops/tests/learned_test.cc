@@ -335,13 +335,13 @@ void CareForOneChannelChangesNoBitOfOthers() {
   for (double& value : x.values) value = normal(random);
   Tensor dy = Zeros(layout.Shape(kOut));
   for (double& value : dy.values) value = normal(random);
-  for (const double beta : {0.0, 0.3, -1.0}) {
-    const Results tame = ResultsOf(kSoft, layout, x, {{}, {beta}}, dy);
+  const auto check = [&](const Reduction& reduction, double parameter) {
+    const Results tame = ResultsOf(reduction, layout, x, {{}, {parameter}}, dy);
     Tensor other = x;
     for (size_t i = 3; i < other.values.size(); i += 19) {
-      other.values[i] = i % 2 ? kMost : -kInfinity;
+      other.values[i] = i % 2 ? kMost : i % 4 ? -kInfinity : kInfinity;
     }
-    const Results cared = ResultsOf(kSoft, layout, other, {{}, {beta}}, dy);
+    const Results cared = ResultsOf(reduction, layout, other, {{}, {parameter}}, dy);
     const auto compare = [](const Tensor& a, const Tensor& b, const char* what) {
       for (size_t i = 0; i < a.values.size(); ++i) {
         CHECK(i % 19 == 3 || a.values[i] == b.values[i], what);
@@ -350,7 +350,9 @@ void CareForOneChannelChangesNoBitOfOthers() {
     compare(tame.y, cared.y, "y");
     compare(tame.slopes, cared.slopes, "slopes");
     compare(tame.dx, cared.dx, "dx");
-  }
+  };
+  for (const double beta : {0.0, 0.3, -1.0}) check(kSoft, beta);
+  for (const double p : {0.1, 0.7, 3.0, 40.0}) check(kGem, p);
 }
 
 void ParametersAreChecked() {

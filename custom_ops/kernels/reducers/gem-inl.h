@@ -111,7 +111,7 @@ class GemPasses : public GemBase<T> {
   template <int kPass>
   HWY_INLINE void StartPass(State& s) const {
     s.log = Math::Log2(s.greatest);
-    if constexpr (!kIsTame && kTriesTame<T>) s.is_tame = IsTame(s);
+    if constexpr (!kIsTame) s.is_tame = IsTame(s);
   }
 
  protected:
@@ -139,11 +139,9 @@ class GemPasses : public GemBase<T> {
         const auto scaled = Math::PowerOf2(Math::Times(ratio, s.p));
         power = scaled.Value();
         V less = scaled.Less(s.bias);
-        if constexpr (kTriesTame<T>) {
-          const auto is_tame = hn::AndNot(hn::IsNaN(x), s.is_tame);
-          power = hn::IfThenElse(is_tame, TamePowerOf(s, log), power);
-          less = hn::IfThenElse(is_tame, power, less);
-        }
+        const auto is_tame = hn::AndNot(hn::IsNaN(x), s.is_tame);
+        power = hn::IfThenElse(is_tame, TamePowerOf(s, log), power);
+        less = hn::IfThenElse(is_tame, power, less);
         s.sum = hn::Add(s.sum, less);
       }
       if constexpr (kLogs) s.logs = hn::Add(s.logs, hn::Mul(power, log));
@@ -224,7 +222,7 @@ class GemForwardOf : public GemPasses<T, kIsTame> {
   T* y_;
 };
 template <class T>
-using GemForward = GemForwardOf<T, kTriesTame<T>>;
+using GemForward = GemForwardOf<T, true>;
 
 // ∂y/∂p = y · (Σ r^p ln r / Σ r^p − ln(mean of r^p) / p) / p; m cancels.
 template <class T, bool kIsTame>
@@ -259,7 +257,7 @@ class GemParameterOf : public GemPasses<T, kIsTame> {
   Lane* y_;
 };
 template <class T>
-using GemParameter = GemParameterOf<T, kTriesTame<T>>;
+using GemParameter = GemParameterOf<T, true>;
 
 // What the gradient reads beside y: y^(1 − p), or 0 where that is not tame.
 template <class T>

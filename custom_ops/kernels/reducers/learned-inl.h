@@ -19,11 +19,6 @@ namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Whether windows are first taken for tame ones: those whose numbers need no care. Of
-// double, which few use, all are taken with care.
-template <class T>
-constexpr bool kTriesTame = !std::is_same_v<T, double>;
-
 template <class T>
 class Learned : public Reducer {
  protected:

@@ -189,7 +189,7 @@ class SoftForwardOf : public SoftPasses<T, kIsTame> {
   T* y_;
 };
 template <class T>
-using SoftForward = SoftForwardOf<T, kTriesTame<T>>;
+using SoftForward = SoftForwardOf<T, true>;
 
 // ∂y/∂β = Σ w · (x − y)² / Σ w, as the mean of squared gaps less the square of their
 // mean. A window of n taps loses n roundings at most: m has a share of 1/n or more, so
@@ -219,7 +219,7 @@ class SoftParameterOf : public SoftPasses<T, kIsTame, true> {
   Lane* y_;
 };
 template <class T>
-using SoftParameter = SoftParameterOf<T, kTriesTame<T>>;
+using SoftParameter = SoftParameterOf<T, true>;
 
 // What the gradient reads: y, half of it so that no gap is too large; and what e^(βx)
 // is to be multiplied by to be x's share, 0 where −∞ is all there is. Where the window
@@ -265,7 +265,7 @@ class SoftPrepareOf : public SoftPasses<T, kIsTame> {
   Lane* norms_;
 };
 template <class T>
-using SoftPrepare = SoftPrepareOf<T, kTriesTame<T>>;
+using SoftPrepare = SoftPrepareOf<T, true>;
 
 // Its gradient: Σ dy · w · (1 + β · (x − y)), w the share of x.
 template <class T>
