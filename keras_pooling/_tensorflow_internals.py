@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.eager import record
+from tensorflow.python.eager import backprop, record
+from tensorflow.python.framework import op_callbacks
 from tensorflow.python.ops import control_flow_util
+
+_OTHERS = "other_outputs"  # beside the attributes of an op that a tape keeps
 
 
 def may_be_differentiated() -> bool:
@@ -19,6 +22,33 @@ def may_be_differentiated() -> bool:
     function tells of tapes.
     """
     return record.could_possibly_record()
+
+
+def create_op(
+    name: str, inputs: list, types: list, attributes: dict[str, Any], values: Any
+) -> tf.Operation:
+    """Makes an op in the graph that is being made.
+
+    The public `Graph.create_op()` looks for deprecated arguments, as long as all else
+    takes, and tells no tape of the op. A tape keeps `attributes`; `values` are the same
+    as a graph has them.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    op = graph._create_op_internal(name, inputs, types, attrs=values)
+    if may_be_differentiated():
+        first, *others = op.outputs
+        kept = {**attributes, _OTHERS: others}
+        pairs = tuple([part for pair in kept.items() for part in pair])
+        backprop.record_gradient(name, op.inputs, pairs, [first])
+    return op
+
+
+def sees_new_ops() -> bool:
+    """Tells whether a debugger wants to hear of every op that is made in a graph.
+
+    `create_op()` does not tell it, and TensorFlow's functions of ops do.
+    """
+    return op_callbacks.should_invoke_op_callbacks()
 
 
 def inside_xla() -> bool:
@@ -40,6 +70,15 @@ def taped_attributes(op: Any) -> dict[str, Any] | None:
     """
     pairs = getattr(op, "attrs", None)
     return None if pairs is None else dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def outputs_of(op: Any) -> list[tf.Tensor]:
+    """All outputs of an op, or of what a tape has in its place.
+
+    `create_op` makes the first one known to a tape: for every other, which has no
+    gradient, it would make zeros in the graph.
+    """
+    return [*op.outputs, *(taped_attributes(op) or {}).get(_OTHERS, ())]
 
 
 def is_wanted(op: Any, position: int) -> bool:
