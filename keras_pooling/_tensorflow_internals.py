@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.eager import backprop, record
+from tensorflow.python import pywrap_tfe
+from tensorflow.python.eager import backprop, context, core, record
 from tensorflow.python.framework import op_callbacks
 from tensorflow.python.ops import control_flow_util
 
@@ -37,10 +38,27 @@ def create_op(
     op = graph._create_op_internal(name, inputs, types, attrs=values)
     if may_be_differentiated():
         first, *others = op.outputs
-        kept = {**attributes, _OTHERS: others}
-        pairs = tuple([part for pair in kept.items() for part in pair])
-        backprop.record_gradient(name, op.inputs, pairs, [first])
+        kept = _pairs({**attributes, _OTHERS: others})
+        backprop.record_gradient(name, op.inputs, kept, [first])
     return op
+
+
+def run_op(name: str, inputs: list, attributes: dict[str, Any]) -> Any:
+    """Runs an op outside of graphs, with these attributes alone; None where that fails.
+
+    It is what TensorFlow's function of the op does first, with all attributes. Why it
+    fails, and whether it must, that function knows.
+    """
+    try:
+        return pywrap_tfe.TFE_Py_FastPathExecute(
+            context.context(), name, None, *inputs, *_pairs(attributes)
+        )
+    except (core._FallbackException, core._NotOkStatusException):
+        return None
+
+
+def _pairs(attributes: dict[str, Any]) -> tuple:
+    return tuple([part for pair in attributes.items() for part in pair])
 
 
 def sees_new_ops() -> bool:

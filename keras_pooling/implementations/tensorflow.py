@@ -97,9 +97,8 @@ class TensorFlow(Compiled):
 
     def squeeze(self, y: Any, axes: tuple[int, ...]) -> Any:
         """As `keras.ops.squeeze`, without all that it asks first."""
-        if _is_called_by_function():
-            return tf.raw_ops.Squeeze(input=y, axis=axes)
-        return _made("Squeeze", {"input": y, "squeeze_dims": list(axes)})
+        outputs = _outputs("Squeeze", [y], {"squeeze_dims": list(axes)})
+        return tf.squeeze(y, axes) if outputs is None else outputs
 
 
 pooling = TensorFlow()
@@ -135,37 +134,42 @@ def _regions(edges: tuple) -> list[Any]:
 
 def _run(name: str, **arguments: Any) -> Any:
     """Runs an op of ours now, or makes it in the graph that is being made."""
-    if _is_called_by_function():
-        return _function(name)(**arguments)
-    return _made(f"KerasPooling>{name}", arguments)
+    kind, attributes = f"KerasPooling>{name}", dict(arguments)
+    inputs = [attributes.pop(taken) for taken, _, _ in _signature(kind)[0]]
+    outputs = _outputs(kind, inputs, attributes)
+    return _function(name)(**arguments) if outputs is None else outputs
 
 
-def _is_called_by_function() -> bool:
-    """Whether ops are called by TensorFlow's functions of them, outside of graphs.
+def _outputs(name: str, inputs: list, attributes: dict[str, Any]) -> Any:
+    """What an op gives; None where TensorFlow's function of it must be called.
 
-    In a graph such a function sets every attribute, which takes longer than all else.
+    That sets every attribute, which takes longer than all else in a graph, and as long
+    as a small pool outside. Here only those that are given are set.
     """
-    return tf.executing_eagerly() or _tensorflow_internals.sees_new_ops()
+    if tf.executing_eagerly():
+        return _tensorflow_internals.run_op(name, inputs, attributes)
+    if _tensorflow_internals.sees_new_ops():
+        return None
+    return _made(name, inputs, attributes)
 
 
-def _made(name: str, arguments: dict[str, Any]) -> Any:
+def _made(name: str, inputs: list, attributes: dict[str, Any]) -> Any:
     """The outputs of an op that is made in a graph, with these attributes alone."""
-    inputs: list[tf.Tensor] = []
+    tensors: list[tf.Tensor] = []
     takes, gives = _signature(name)
-    for argument, kind, number in takes:
-        given = arguments.pop(argument)
-        tensors = [tf.convert_to_tensor(x) for x in (given if number else [given])]
+    for given, (_, kind, number) in zip(inputs, takes, strict=True):
+        some = [tf.convert_to_tensor(x) for x in (given if number else [given])]
         if number:
-            arguments[number] = len(tensors)
-        if kind and tensors:
-            arguments[kind] = tensors[0].dtype
-        inputs += tensors
+            attributes[number] = len(some)
+        if kind and some:
+            attributes[kind] = some[0].dtype
+        tensors += some
     op = _tensorflow_internals.create_op(
         name,
-        inputs,
-        [arguments.get(kind, tf.int64) for kind in gives],
-        arguments,
-        {name: _attribute(value) for name, value in arguments.items()},
+        tensors,
+        [attributes.get(kind, tf.int64) for kind in gives],
+        attributes,
+        {name: _attribute(value) for name, value in attributes.items()},
     )
     return op.outputs if len(gives) > 1 else op.outputs[0]
 

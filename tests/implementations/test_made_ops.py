@@ -1,4 +1,4 @@
-"""Ops as our code makes them in a graph: the same as TensorFlow's functions of them."""
+"""Ops as our code runs or makes them: as TensorFlow's functions of them would."""
 
 import keras
 import numpy as np
@@ -73,6 +73,36 @@ def test_an_op_is_made_as_by_the_function_of_it(make, monkeypatch):
 
     assert [known(node) for node in made] == [known(node) for node in called]
     assert [node.name for node in made][:1] == [node.name for node in called][:1]
+
+
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+def test_an_op_runs_without_the_function_of_it(make, monkeypatch):
+    def value_and_gradient():
+        layer, x = make(), tf.constant(X)
+        draws = {"training": True} if hasattr(layer, "seed_generator") else {}
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, **draws)
+        first = y[0] if isinstance(y, tuple) else y
+        return first, tape.gradient(first, x)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(internals, "run_op", lambda *_: None)
+        expected = value_and_gradient()
+    monkeypatch.setattr(host, "_function", None)
+    for one, other in zip(value_and_gradient(), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_why_an_op_fails_is_told_by_the_function_of_it():
+    taps = tf.fill((1, 2, 2, 1), tf.constant(9, tf.uint8))
+    arguments = {"x": X[:1, :4, :4, :1], "taps": taps, "window": [2, 2], "regions": []}
+    with pytest.raises(tf.errors.InvalidArgumentError) as given:
+        host._run("SelectingPoolPick", **arguments)
+    with pytest.raises(tf.errors.InvalidArgumentError) as told:
+        host._function("SelectingPoolPick")(**arguments)
+    assert str(given.value) == str(told.value)
+    assert "SelectingPoolPick" in str(given.value)
 
 
 def test_attributes_that_are_left_out_are_as_the_ops_have_them():
