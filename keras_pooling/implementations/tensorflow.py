@@ -176,8 +176,7 @@ def _made(name: str, inputs: list, attributes: dict[str, Any]) -> Any:
 
 @functools.cache
 def _signature(name: str) -> tuple[list, list]:
-    """Of each input its name, the attributes of its type and of how many tensors it is,
-    if any; of each output that of its type."""
+    """Names of inputs, with attributes of type and number; such of outputs' types."""
     definition = tf.Graph().op_def_for_type(name)
     takes = [(x.name, x.type_attr, x.number_attr) for x in definition.input_arg]
     return takes, [y.type_attr for y in definition.output_arg]
