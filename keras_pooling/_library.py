@@ -121,7 +121,8 @@ def use_compiled(x: Any) -> bool:
     Raises:
         ImportError: Either does not load and `KERAS_POOLING_REQUIRE_COMPILED=1`.
     """
-    if _portable_here.get() or not _wanted() or not _ON_CPU[_backend()](x):
+    is_on_cpu = _ON_CPU.get(_backend())
+    if _portable_here.get() or is_on_cpu is None or not is_on_cpu(x):
         return False
     outcome = _usable()
     if outcome.core is None:

@@ -26,6 +26,25 @@ from keras_pooling.implementations import portable
 # Reductions with a parameter that may be learned.
 LEARNED = ("gem", "mixed", "soft")
 
+# The attributes of every op with windows and what they are where they are left out, as
+# custom_ops/kernels/spec/attributes.inc has them. None: that depends on the op.
+DEFAULTS: dict[str, Any] = {
+    "reduction": None,
+    "geometry": "sliding",
+    "window": None,
+    "strides": [],
+    "dilations": [],
+    "padding": "VALID",
+    "pads": [],
+    "ceil_mode": False,
+    "channels_first": False,
+    "count_include_pad": False,
+    "divisor_override": 0,
+    "p_bits": 4611686018427387904,
+    "epsilon_bits": 4517329193108106637,
+    "overlapping": False,
+}
+
 # A window of at most this many taps has them numbered in one byte.
 _MOST_TAPS_OF_A_BYTE = 256
 
@@ -291,7 +310,7 @@ def number_of(bits: int) -> float:
 
 
 def attributes_of(call: Call) -> dict[str, Any]:
-    """As custom_ops/kernels/spec/attributes.inc lists them; defaults left out."""
+    """What an op is given; each attribute costs time wherever an op is made or run."""
     attributes = {
         "reduction": call.reduction,
         "channels_first": call.channels_first,
@@ -306,7 +325,16 @@ def attributes_of(call: Call) -> dict[str, Any]:
         attributes["divisor_override"] = 0 if call.normalize else 1
     if call.reduction == "gem":
         attributes["epsilon_bits"] = bits_of(call.epsilon)
-    return attributes
+    return without_defaults(attributes)
+
+
+def without_defaults(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Those of `DEFAULTS` that are not what they would be anyway."""
+    return {
+        name: attributes[name]
+        for name, default in DEFAULTS.items()
+        if attributes.get(name, default) != default
+    }
 
 
 _cached_attributes = functools.lru_cache(maxsize=1024)(attributes_of)
@@ -320,6 +348,7 @@ def composed(attributes: dict[str, Any], x: Any, parameter: Any = None) -> Any:
         x: tensor.
         parameter: of a reduction that learns; or one for each output.
     """
+    attributes = {**DEFAULTS, **attributes}
     windows = _windows_of(attributes)
     data_format = "channels_first" if attributes["channels_first"] else "channels_last"
     reduction = attributes["reduction"]
@@ -342,7 +371,7 @@ def composed(attributes: dict[str, Any], x: Any, parameter: Any = None) -> Any:
 def for_each_output(attributes: dict[str, Any], x: Any, parameter: Any) -> Any:
     """The parameter of each output by itself: `composed` depends on them one by one."""
     y = ops.stop_gradient(composed(attributes, x, parameter))
-    first = attributes["channels_first"] and len(parameter.shape) == 1
+    first = attributes.get("channels_first") and len(parameter.shape) == 1
     shape = (-1, *(1,) * (len(x.shape) - 2)) if first else parameter.shape
     numbers = ops.reshape(parameter, shape)
     return numbers + ops.zeros_like(y, dtype=parameter.dtype)
@@ -350,17 +379,17 @@ def for_each_output(attributes: dict[str, Any], x: Any, parameter: Any) -> Any:
 
 def _windows_of(attributes: dict[str, Any]) -> Windows:
     """The windows that `attributes_of` made these of."""
-    if attributes.get("geometry") == "adaptive":
-        sizes = attributes["window"]
+    sizes = attributes["window"]
+    if attributes["geometry"] == "adaptive":
         return AdaptiveWindows(tuple([None if size < 0 else size for size in sizes]))
     padding = attributes["padding"].lower()
     if padding == "explicit":
         pads = attributes["pads"]
         padding = tuple(zip(pads[::2], pads[1::2], strict=True))
     return SlidingWindows(
-        tuple(attributes["window"]),
-        tuple(attributes["strides"]),
-        tuple(attributes["dilations"]),
+        tuple(sizes),
+        tuple(attributes["strides"] or sizes),
+        tuple(attributes["dilations"] or [1] * len(sizes)),
         padding,
         bool(attributes["ceil_mode"]),
     )
@@ -378,10 +407,12 @@ def _window_attributes(windows: Any) -> dict[str, Any]:
     if isinstance(windows, AdaptiveWindows):
         sizes = [-1 if size is None else size for size in windows.output_size]
         return {"geometry": "adaptive", "window": sizes}
+    adjoin = windows.strides == windows.pool_size
+    dense = set(windows.dilation_rate) == {1}
     attributes = {
         "window": list(windows.pool_size),
-        "strides": list(windows.strides),
-        "dilations": list(windows.dilation_rate),
+        "strides": [] if adjoin else list(windows.strides),
+        "dilations": [] if dense else list(windows.dilation_rate),
         "ceil_mode": windows.ceil_mode,
     }
     if isinstance(windows.padding, str):

@@ -18,6 +18,7 @@ from jax.interpreters import ad, batching, mlir
 
 from keras_pooling import _library
 from keras_pooling.implementations.compiled import (
+    DEFAULTS,
     Call,
     Compiled,
     Unpooling,
@@ -26,6 +27,10 @@ from keras_pooling.implementations.compiled import (
 )
 
 _TARGET = "keras_pooling"  # of XLA's custom call
+_DEFAULTS = {
+    **DEFAULTS,
+    **{"reduction": "max", "window": [], "axis": 0, "pseudo_random": True},
+}
 
 
 class Jax(Compiled):
@@ -143,7 +148,9 @@ def _custom_call(
     """What the primitive is inside a program for a CPU."""
     if op == "Tangent":
         return [_tangent(call, *operands)]
-    attributes = call.attributes() if isinstance(call, Call) else dict(call)
+    given = call.attributes() if isinstance(call, Call) else dict(call)
+    # XLA writes a message of every attribute that it does not find, at each call.
+    attributes = {**_DEFAULTS, **given}
     if op in ("SelectingPoolGrad", "BlendingPoolGrad", "MaxUnpool"):
         # They are told the sizes of x: after dy; after dy and taps, or y and indices.
         after = 1 if op == "BlendingPoolGrad" else 2

@@ -15,25 +15,7 @@ from keras_pooling.implementations.compiled import (
     composed,
     for_each_output,
     saved,
-)
-
-# What custom_ops/kernels/spec/attributes.inc lists: every op with windows has all, and
-# those that know planes alone have two.
-_ATTRIBUTES = (
-    "reduction",
-    "geometry",
-    "window",
-    "strides",
-    "dilations",
-    "padding",
-    "pads",
-    "ceil_mode",
-    "channels_first",
-    "count_include_pad",
-    "divisor_override",
-    "p_bits",
-    "epsilon_bits",
-    "overlapping",
+    without_defaults,
 )
 
 
@@ -53,7 +35,8 @@ class TensorFlow(Compiled):
         numbers = (size, count, rows)
         if not all(isinstance(number, int) for number in numbers):
             numbers = tf.stack([tf.cast(number, tf.int64) for number in numbers])
-        return _op("FractionalRegions")(
+        return _run(
+            "FractionalRegions",
             seed=tf.cast(seed, tf.int64),
             draw=tf.convert_to_tensor(numbers, tf.int64),
             pseudo_random=pseudo_random,
@@ -74,7 +57,8 @@ class TensorFlow(Compiled):
 
     def indices(self, call: Call, x: Any, taps: Any, edges: tuple, dtype: str) -> Any:
         """TapIndices of the pool of `x` that gave the taps."""
-        return _op("TapIndices")(
+        return _run(
+            "TapIndices",
             taps=taps,
             size=_sizes(x, call.channels_first),
             Index=tf.as_dtype(dtype),
@@ -88,7 +72,8 @@ class TensorFlow(Compiled):
         if None in sizes:
             dynamic = _sizes(y, call.channels_first)
             sizes = plane.output_sizes(tf.unstack(dynamic, call.windows.rank))
-        return _op("MaxUnpool")(
+        return _run(
+            "MaxUnpool",
             y=y,
             indices=indices,
             size=tf.convert_to_tensor(sizes, tf.int64),
@@ -98,7 +83,8 @@ class TensorFlow(Compiled):
 
     def blend(self, call: Call, x: Any, edges: tuple, parameter: Any = None) -> Any:
         """BlendingPool."""
-        return _op("BlendingPool")(
+        return _run(
+            "BlendingPool",
             x=x,
             parameter=[] if parameter is None else [parameter],
             regions=_regions(edges),
@@ -111,7 +97,8 @@ class TensorFlow(Compiled):
 
     def squeeze(self, y: Any, axes: tuple[int, ...]) -> Any:
         """As `keras.ops.squeeze`, without all that it asks first."""
-        return tf.raw_ops.Squeeze(input=y, axis=axes)
+        outputs = _outputs("Squeeze", [y], {"squeeze_dims": list(axes)})
+        return tf.squeeze(y, axes) if outputs is None else outputs
 
 
 pooling = TensorFlow()
@@ -130,7 +117,8 @@ def _selecting_pool(
     call: Call, x: Any, edges: tuple, seed: Any, taps_are_read: bool
 ) -> Any:
     small = call.taps_fit_a_byte(_spatial(x.shape, call.channels_first))
-    return _op("SelectingPool")(
+    return _run(
+        "SelectingPool",
         x=x,
         seed=() if seed is None else [tf.cast(seed, tf.int64)],
         Tap=tf.uint8 if small else tf.int32,
@@ -144,11 +132,80 @@ def _regions(edges: tuple) -> list[Any]:
     return [tf.cast(row, tf.int64) for row in edges]
 
 
+def _run(name: str, **arguments: Any) -> Any:
+    """Runs an op of ours now, or makes it in the graph that is being made."""
+    kind, attributes = f"KerasPooling>{name}", dict(arguments)
+    inputs = [attributes.pop(taken) for taken, _, _ in _signature(kind)[0]]
+    outputs = _outputs(kind, inputs, attributes)
+    return _function(name)(**arguments) if outputs is None else outputs
+
+
+def _outputs(name: str, inputs: list, attributes: dict[str, Any]) -> Any:
+    """What an op gives; None where TensorFlow's function of it must be called.
+
+    That sets every attribute, which takes longer than all else in a graph, and as long
+    as a small pool outside. Here only those that are given are set.
+    """
+    if tf.executing_eagerly():
+        return _tensorflow_internals.run_op(name, inputs, attributes)
+    if _tensorflow_internals.sees_new_ops():
+        return None
+    return _made(name, inputs, attributes)
+
+
+def _made(name: str, inputs: list, attributes: dict[str, Any]) -> Any:
+    """The outputs of an op that is made in a graph, with these attributes alone."""
+    tensors: list[tf.Tensor] = []
+    takes, gives = _signature(name)
+    for given, (_, kind, number) in zip(inputs, takes, strict=True):
+        some = [tf.convert_to_tensor(x) for x in (given if number else [given])]
+        if number:
+            attributes[number] = len(some)
+        if kind and some:
+            attributes[kind] = some[0].dtype
+        tensors += some
+    op = _tensorflow_internals.create_op(
+        name,
+        tensors,
+        [attributes.get(kind, tf.int64) for kind in gives],
+        attributes,
+        {name: _attribute(value) for name, value in attributes.items()},
+    )
+    return op.outputs if len(gives) > 1 else op.outputs[0]
+
+
 @functools.cache
-def _op(name: str) -> Any:
+def _signature(name: str) -> tuple[list, list]:
+    """Names of inputs, with attributes of type and number; such of outputs' types."""
+    definition = tf.Graph().op_def_for_type(name)
+    takes = [(x.name, x.type_attr, x.number_attr) for x in definition.input_arg]
+    return takes, [y.type_attr for y in definition.output_arg]
+
+
+@functools.cache
+def _function(name: str) -> Any:
     """The Python function of a registered op: SelectingPool is …_selecting_pool."""
     words = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
     return getattr(_library.load(), f"keras_pooling{words}")
+
+
+def _attribute(value: Any) -> tf.compat.v1.AttrValue:
+    """As a node of a graph has it."""
+    if isinstance(value, list):
+        return tf.compat.v1.AttrValue(list={"i": value})
+    if isinstance(value, str):
+        return tf.compat.v1.AttrValue(s=value.encode())
+    if isinstance(value, tf.DType):
+        return tf.compat.v1.AttrValue(type=value.as_datatype_enum)
+    if isinstance(value, bool):
+        return tf.compat.v1.AttrValue(b=value)
+    return tf.compat.v1.AttrValue(i=value)
+
+
+def _value(attribute: tf.compat.v1.AttrValue) -> Any:
+    """The inverse of `_attribute`, but for types, and texts as bytes."""
+    kind = attribute.WhichOneof("value")
+    return list(attribute.list.i) if kind == "list" else getattr(attribute, kind)
 
 
 def _spatial(shape: tf.TensorShape, channels_first: bool) -> list[int | None]:
@@ -171,16 +228,18 @@ def _sizes(x: Any, channels_first: bool) -> Any:
 
 def _arguments_of(op: tf.Operation) -> dict[str, Any]:
     """The arguments that an op shares with its gradient; regions come last."""
+    attributes = _attributes_of(op)
+    count = attributes["num_regions"]
+    regions = list(op.inputs[len(op.inputs) - count :])
+    return {**without_defaults(attributes), "regions": regions}
+
+
+def _attributes_of(op: tf.Operation) -> dict[str, Any]:
+    """The attributes of an op, or of what a tape has in its place."""
     values = _tensorflow_internals.taped_attributes(op)
     if values is None:
-        attributes = {name: op.get_attr(name) for name in _ATTRIBUTES}
-    else:
-        texts = {n: values[n] for n in _ATTRIBUTES}
-        attributes = {
-            n: v.encode() if isinstance(v, str) else v for n, v in texts.items()
-        }
-    count = op.get_attr("num_regions")
-    return {**attributes, "regions": list(op.inputs[len(op.inputs) - count :])}
+        values = {name: _value(given) for name, given in op.node_def.attr.items()}
+    return {n: v.decode() if isinstance(v, bytes) else v for n, v in values.items()}
 
 
 def _with_nones(op: tf.Operation, *gradients: Any) -> list[Any]:
@@ -189,10 +248,11 @@ def _with_nones(op: tf.Operation, *gradients: Any) -> list[Any]:
 
 
 @tf.RegisterGradient("KerasPooling>SelectingPool")
-def _selecting_pool_gradient(op: tf.Operation, dy: Any, _: Any) -> Any:
+def _selecting_pool_gradient(op: tf.Operation, dy: Any, *_: Any) -> Any:
     arguments = _arguments_of(op)
-    size = _sizes(op.inputs[0], arguments["channels_first"])
-    dx = _op("SelectingPoolGrad")(dy=dy, taps=op.outputs[1], size=size, **arguments)
+    size = _sizes(op.inputs[0], arguments.get("channels_first"))
+    _, taps = _tensorflow_internals.outputs_of(op)
+    dx = _run("SelectingPoolGrad", dy=dy, taps=taps, size=size, **arguments)
     return _with_nones(op, dx)
 
 
@@ -200,15 +260,15 @@ def _selecting_pool_gradient(op: tf.Operation, dy: Any, _: Any) -> Any:
 def _selecting_pool_grad_gradient(op: tf.Operation, ddx: Any) -> Any:
     # dx is linear in dy: what comes back to dy is the tap that won.
     arguments = _arguments_of(op)
-    ddy = _op("SelectingPoolPick")(x=ddx, taps=op.inputs[1], **arguments)
+    ddy = _run("SelectingPoolPick", x=ddx, taps=op.inputs[1], **arguments)
     return _with_nones(op, ddy)
 
 
 @tf.RegisterGradient("KerasPooling>SelectingPoolPick")
 def _selecting_pool_pick_gradient(op: tf.Operation, dy: Any) -> Any:
     arguments = _arguments_of(op)
-    size = _sizes(op.inputs[0], arguments["channels_first"])
-    dx = _op("SelectingPoolGrad")(dy=dy, taps=op.inputs[1], size=size, **arguments)
+    size = _sizes(op.inputs[0], arguments.get("channels_first"))
+    dx = _run("SelectingPoolGrad", dy=dy, taps=op.inputs[1], size=size, **arguments)
     return _with_nones(op, dx)
 
 
@@ -216,18 +276,19 @@ def _selecting_pool_pick_gradient(op: tf.Operation, dy: Any) -> Any:
 def _blending_pool_gradient(op: tf.Operation, dy: Any) -> Any:
     x, *parameter = op.inputs[: 1 + op.get_attr("num_parameters")]
     arguments = _arguments_of(op)
-    if arguments["reduction"] == b"expectation":
+    if arguments["reduction"] == "expectation":
         return _with_nones(op, _composed_gradient(arguments, dy, x))
-    dx = _op("BlendingPoolGrad")(
+    dx = _run(
+        "BlendingPoolGrad",
         dy=dy,
-        size=_sizes(x, arguments["channels_first"]),
-        saved=saved(arguments["reduction"].decode(), x, op.outputs[0]),
+        size=_sizes(x, arguments.get("channels_first")),
+        saved=saved(arguments["reduction"], x, op.outputs[0]),
         parameter=parameter,
         **arguments,
     )
     if not parameter or not _tensorflow_internals.is_wanted(op, 1):
         return _with_nones(op, dx)
-    slopes = _op("BlendingPoolParameterGrad")(x=x, parameter=parameter, **arguments)
+    slopes = _run("BlendingPoolParameterGrad", x=x, parameter=parameter, **arguments)
     return _with_nones(op, dx, _summed_like(parameter[0], dy, slopes, arguments))
 
 
@@ -237,7 +298,7 @@ def _summed_like(
     """The gradient of a parameter: one number, or one for each channel."""
     axes = list(range(len(dy.shape)))
     if parameter.shape.num_elements() != 1:
-        axes.remove(1 if arguments["channels_first"] else axes[-1])
+        axes.remove(1 if arguments.get("channels_first") else axes[-1])
     total = tf.reduce_sum(tf.cast(dy, slopes.dtype) * slopes, axes)
     return tf.reshape(total, tf.shape(parameter))
 
@@ -248,7 +309,7 @@ def _blending_pool_grad_gradient(op: tf.Operation, ddx: Any) -> Any:
     count = op.get_attr("num_saved")
     if count == 0:
         # dx is linear in dy, and its adjoint is the average itself.
-        ddy = _op("BlendingPool")(x=ddx, parameter=[], **arguments)
+        ddy = _run("BlendingPool", x=ddx, parameter=[], **arguments)
         return _with_nones(op, ddy)
     dy, x = op.inputs[0], op.inputs[2]
     end = 2 + count
@@ -265,7 +326,7 @@ def _blending_pool_grad_gradient(op: tf.Operation, ddx: Any) -> Any:
 
 @tf.RegisterGradient("KerasPooling>BlendingPoolParameterGrad")
 def _blending_pool_parameter_grad_gradient(op: tf.Operation, dslopes: Any) -> Any:
-    arguments = _texts(_arguments_of(op))
+    arguments = _arguments_of(op)
     x, parameter = op.inputs[:2]
     with tf.GradientTape() as tape:
         tape.watch([x, parameter])
@@ -281,13 +342,8 @@ def _composed_gradient(arguments: dict[str, Any], dy: Any, *inputs: Any) -> Any:
     """The gradient of a blending op by the portable path, to be differentiated on."""
     with tf.GradientTape() as tape:
         tape.watch(inputs[0])
-        y = composed(_texts(arguments), *inputs)
+        y = composed(arguments, *inputs)
     return tape.gradient(y, inputs[0], output_gradients=dy)
-
-
-def _texts(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Attributes with texts as the core has them."""
-    return {n: v.decode() if isinstance(v, bytes) else v for n, v in arguments.items()}
 
 
 # Both are linear, and each is the other's transpose.
@@ -295,17 +351,22 @@ def _texts(arguments: dict[str, Any]) -> dict[str, Any]:
 
 @tf.RegisterGradient("KerasPooling>MaxUnpool")
 def _max_unpool_gradient(op: tf.Operation, dx: Any) -> Any:
-    layout = {name: op.get_attr(name) for name in ("window", "channels_first")}
-    dy = _op("MaxUnpoolGrad")(dx=dx, indices=op.inputs[1], **layout)
+    layout = _layout_of(op)
+    dy = _run("MaxUnpoolGrad", dx=dx, indices=op.inputs[1], **layout)
     return _with_nones(op, dy)
 
 
 @tf.RegisterGradient("KerasPooling>MaxUnpoolGrad")
 def _max_unpool_grad_gradient(op: tf.Operation, ddy: Any) -> Any:
-    layout = {name: op.get_attr(name) for name in ("window", "channels_first")}
+    layout = _layout_of(op)
     size = _sizes(op.inputs[0], layout["channels_first"])
-    ddx = _op("MaxUnpool")(y=ddy, indices=op.inputs[1], size=size, **layout)
+    ddx = _run("MaxUnpool", y=ddy, indices=op.inputs[1], size=size, **layout)
     return _with_nones(op, ddx)
+
+
+def _layout_of(op: tf.Operation) -> dict[str, Any]:
+    attributes = _attributes_of(op)
+    return {name: attributes[name] for name in ("window", "channels_first")}
 
 
 tf.no_gradient("KerasPooling>TapIndices")

@@ -69,7 +69,7 @@ class Torch(Compiled):
         arguments = _arguments(call, x, edges)
         if torch.is_grad_enabled() and x.requires_grad:
             byte = call.taps_fit_a_byte(call.sizes(x.shape))
-            return _ops.selecting_pool(x, seed, *arguments, byte)[0]
+            return _call("selecting_pool", x, seed, *arguments, byte)[0]
         return _ops.selecting_pool_values(x, seed, *arguments)
 
     def select_with_taps(
@@ -77,7 +77,7 @@ class Torch(Compiled):
     ) -> tuple[Any, Any]:
         """SelectingPool, and which tap won."""
         byte = call.taps_fit_a_byte(call.sizes(x.shape))
-        return _ops.selecting_pool(x, seed, *_arguments(call, x, edges), byte)
+        return _call("selecting_pool", x, seed, *_arguments(call, x, edges), byte)
 
     def indices(self, call: Call, x: Any, taps: Any, edges: tuple, dtype: str) -> Any:
         """TapIndices of the pool of `x` that gave the taps."""
@@ -88,14 +88,16 @@ class Torch(Compiled):
     def unpool(self, call: Call, y: Any, indices: Any, plane: Unpooling) -> Any:
         """MaxUnpool to the plane of these values."""
         sizes = plane.output_sizes(call.sizes(y.shape))
-        return _ops.max_unpool(y, indices, _text(call), list(sizes))
+        return _call("max_unpool", y, indices, _text(call), list(sizes))
 
     def blend(self, call: Call, x: Any, edges: tuple, parameter: Any = None) -> Any:
         """BlendingPool; where no gradient is asked for, by a plainer operator."""
         learns = parameter is not None and parameter.requires_grad
         is_tracked = torch.is_grad_enabled() and (x.requires_grad or learns)
-        pool = _ops.blending_pool if is_tracked else _ops.blending_pool_values
-        return pool(x, parameter, *_arguments(call, x, edges))
+        inputs = (x, parameter, *_arguments(call, x, edges))
+        if is_tracked:
+            return _call("blending_pool", *inputs)
+        return _ops.blending_pool_plain(*inputs)
 
 
 def _arguments(call: Call, x: Any, edges: tuple) -> tuple[Any, str, list]:
@@ -213,6 +215,12 @@ def _run(
 # each other are "channels last" for the core: neither format costs a copy.
 
 
+@functools.lru_cache(maxsize=1024)
+def _sizes(numbers: tuple) -> torch.Tensor:
+    """Sizes as the core takes them."""
+    return torch.tensor(numbers, device="cpu")
+
+
 def _is_first(text: str) -> bool:
     return "channels_first=1" in text
 
@@ -274,24 +282,30 @@ def _edges(joined: torch.Tensor | None, windows: Any) -> list[torch.Tensor]:
 _definitions = torch.library.Library("keras_pooling", "DEF")
 
 
+_operators: dict[str, tuple[str, Callable]] = {}
+
+
 def _operator(schema: str) -> Callable:
     """Registers a function `(compute, *arguments)` as an operator.
 
     `compute` is False where shapes alone are asked for.
     """
+    name, rest = schema.split("(", 1)
 
     def register(function: Callable) -> Callable:
-        name = schema.split("(")[0]
-        _definitions.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
-        _definitions.impl(name, functools.partial(function, True), "CPU")
-        torch.library.register_fake(
-            f"keras_pooling::{name}",
-            functools.partial(function, False),
-            lib=_definitions,
-        )
+        _operators[name] = rest, function
+        _define(name, rest, function)
         return function
 
     return register
+
+
+def _define(name: str, rest: str, function: Callable) -> None:
+    _definitions.define(f"{name}({rest}", tags=(torch.Tag.pt2_compliant_tag,))
+    _definitions.impl(name, functools.partial(function, True), "CPU")
+    torch.library.register_fake(
+        f"keras_pooling::{name}", functools.partial(function, False), lib=_definitions
+    )
 
 
 @_operator(
@@ -332,7 +346,7 @@ def _selecting_pool_grad(compute, dy, taps, edges, call, sizes, first):
     dy, taps = _laid_out(dy, call, first), _laid_out(taps, call, first)
     dx = _empty(dy, first, sizes, dy.dtype)
     if compute:
-        inputs = [dy, taps, torch.tensor(sizes), *_edges(edges, _spatial(taps, first))]
+        inputs = [dy, taps, _sizes(tuple(sizes)), *_edges(edges, _spatial(taps, first))]
         _run("SelectingPoolGrad", call, first, inputs, [dx])
     return _restored(dx, call, first)
 
@@ -354,10 +368,6 @@ def _selecting_pool_pick(compute, x, taps, edges, call):
     "blending_pool(Tensor x, Tensor? parameter, Tensor? edges, str call, "
     "SymInt[] sizes) -> Tensor"
 )
-@_operator(
-    "blending_pool_values(Tensor x, Tensor? parameter, Tensor? edges, str call, "
-    "SymInt[] sizes) -> Tensor"
-)
 def _blending_pool(compute, x, parameter, edges, call, sizes):
     first = _order(x, call)
     x = _laid_out(x, call, first)
@@ -377,7 +387,7 @@ def _blending_pool_grad(compute, dy, x, y, parameter, edges, call, sizes, first)
     saved = [_laid_out(v, call, first) for v in (x, y) if v is not None]
     dx = _empty(dy, first, sizes, dy.dtype)
     if compute:
-        inputs = [dy, torch.tensor(sizes), *saved, *_given(parameter)]
+        inputs = [dy, _sizes(tuple(sizes)), *saved, *_given(parameter)]
         inputs += _edges(edges, _spatial(dy, first))
         _run("BlendingPoolGrad", call, first, inputs, [dx])
     return _restored(dx, call, first)
@@ -406,7 +416,7 @@ def _tap_indices(compute, taps, edges, call, sizes, wide):
     taps = _laid_out(taps, call, first)
     indices = torch.empty_like(taps, dtype=torch.int64 if wide else torch.int32)
     if compute:
-        inputs = [taps, torch.tensor(sizes), *_edges(edges, _spatial(taps, first))]
+        inputs = [taps, _sizes(tuple(sizes)), *_edges(edges, _spatial(taps, first))]
         _run("TapIndices", call, first, inputs, [indices])
     return _restored(indices, call, first)
 
@@ -417,7 +427,7 @@ def _max_unpool(compute, y, indices, call, sizes):
     y, indices = _laid_out(y, call, first), _laid_out(indices, call, first)
     x = _empty(y, first, sizes, y.dtype)
     if compute:
-        _run("MaxUnpool", call, first, [y, indices, torch.tensor(sizes)], [x])
+        _run("MaxUnpool", call, first, [y, indices, _sizes(tuple(sizes))], [x])
     return _restored(x, call, first)
 
 
@@ -447,14 +457,43 @@ def _fractional_regions(compute, seed, size, count, rows, pseudo_random, axis):
 # Derivatives.
 
 
+_ops = torch.ops.keras_pooling
+_functions: dict[str, tuple[Callable, Callable]] = {}
+
+
 def _differentiated(name: str, setup: Callable) -> Callable:
+    """Gives an operator its derivative.
+
+    A twin without one, `…_plain`, is made a function with the same derivative. Where
+    nothing is compiled, PyTorch calls that, and its gradient, in half the time.
+    """
+
     def register(backward: Callable) -> Callable:
         torch.library.register_autograd(
             f"keras_pooling::{name}", backward, setup_context=setup, lib=_definitions
         )
+        _define(f"{name}_plain", *_operators[name])
+        plain = getattr(_ops, f"{name}_plain")
+
+        def forward(ctx: Any, *inputs: Any) -> Any:
+            output = plain(*inputs)
+            setup(ctx, inputs, output)
+            return output
+
+        methods = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+        function = type(name, (torch.autograd.Function,), methods)
+        _functions[name] = function.apply, plain
         return backward
 
     return register
+
+
+def _call(name: str, *inputs: Any) -> Any:
+    """Calls an operator that has a derivative."""
+    if torch.compiler.is_compiling():
+        return getattr(_ops, name)(*inputs)
+    function, plain = _functions[name]
+    return function(*inputs) if torch.is_grad_enabled() else plain(*inputs)
 
 
 def _keep_taps(ctx: Any, inputs: tuple, output: tuple) -> None:
@@ -471,7 +510,7 @@ def _selecting_pool_backward(ctx: Any, dy: Any, _: Any) -> tuple:
     if dy is None:
         return (None,) * 6
     taps, edges = ctx.saved_tensors
-    dx = _ops.selecting_pool_grad(dy, taps, edges, ctx.call, ctx.sizes, ctx.first)
+    dx = _call("selecting_pool_grad", dy, taps, edges, ctx.call, ctx.sizes, ctx.first)
     return dx, None, None, None, None, None
 
 
@@ -484,7 +523,7 @@ def _keep_grad(ctx: Any, inputs: tuple, output: Any) -> None:
 def _selecting_pool_grad_backward(ctx: Any, ddx: Any) -> tuple:
     # dx is linear in dy: what comes back to dy is the tap that won.
     taps, edges = ctx.saved_tensors
-    ddy = _ops.selecting_pool_pick(ddx, taps, edges, ctx.call)
+    ddy = _call("selecting_pool_pick", ddx, taps, edges, ctx.call)
     return ddy, None, None, None, None, None
 
 
@@ -498,7 +537,7 @@ def _keep_pick(ctx: Any, inputs: tuple, output: Any) -> None:
 @_differentiated("selecting_pool_pick", _keep_pick)
 def _selecting_pool_pick_backward(ctx: Any, dy: Any) -> tuple:
     taps, edges = ctx.saved_tensors
-    dx = _ops.selecting_pool_grad(dy, taps, edges, ctx.call, ctx.sizes, ctx.first)
+    dx = _call("selecting_pool_grad", dy, taps, edges, ctx.call, ctx.sizes, ctx.first)
     return dx, None, None, None
 
 
@@ -513,7 +552,7 @@ def _keep_unpool(ctx: Any, inputs: tuple, output: Any) -> None:
 @_differentiated("max_unpool", _keep_unpool)
 def _max_unpool_backward(ctx: Any, dx: Any) -> tuple:
     (indices,) = ctx.saved_tensors
-    return _ops.max_unpool_grad(dx, indices, ctx.call), None, None, None
+    return _call("max_unpool_grad", dx, indices, ctx.call), None, None, None
 
 
 def _keep_unpool_grad(ctx: Any, inputs: tuple, output: Any) -> None:
@@ -525,7 +564,7 @@ def _keep_unpool_grad(ctx: Any, inputs: tuple, output: Any) -> None:
 @_differentiated("max_unpool_grad", _keep_unpool_grad)
 def _max_unpool_grad_backward(ctx: Any, ddy: Any) -> tuple:
     (indices,) = ctx.saved_tensors
-    return _ops.max_unpool(ddy, indices, ctx.call, ctx.sizes), None, None
+    return _call("max_unpool", ddy, indices, ctx.call, ctx.sizes), None, None
 
 
 def _keep_blend(ctx: Any, inputs: tuple, output: Any) -> None:
@@ -544,10 +583,10 @@ def _blending_pool_backward(ctx: Any, dy: Any) -> tuple:
         dx = _composed_gradient(ctx.call, x, dy)
     elif ctx.needs_input_grad[0]:
         kept = (x, y, parameter, edges)
-        dx = _ops.blending_pool_grad(dy, *kept, ctx.call, ctx.sizes, ctx.first)
+        dx = _call("blending_pool_grad", dy, *kept, ctx.call, ctx.sizes, ctx.first)
     if ctx.needs_input_grad[1]:
         kept = (x, parameter, ctx.call, ctx.windows)
-        slopes = _ops.blending_pool_parameter_grad(*kept)
+        slopes = _call("blending_pool_parameter_grad", *kept)
         through = _summed_like(parameter, dy.to(slopes.dtype) * slopes, ctx.call)
     return dx, through, None, None, None
 
@@ -572,7 +611,7 @@ def _blending_pool_grad_backward(ctx: Any, ddx: Any) -> tuple:
     nothing = (None,) * 4
     if x is None:
         # dx is linear in dy, and its adjoint is the average itself.
-        ddy = _ops.blending_pool(ddx, None, edges, ctx.call, ctx.windows)
+        ddy = _call("blending_pool", ddx, None, edges, ctx.call, ctx.windows)
         return ddy, None, None, None, *nothing
     # By way of x and the parameter, y has its share in what comes back to them.
     with torch.enable_grad():
@@ -618,5 +657,4 @@ def _composed_gradient(text: str, x: Any, dy: Any, *parameter: Any) -> Any:
         return torch.autograd.grad(y, x, dy, create_graph=further)[0]
 
 
-_ops = torch.ops.keras_pooling
 pooling = Torch()

@@ -13,6 +13,7 @@ from jax.test_util import check_grads
 from processes import run_python
 
 import keras_pooling as kp
+from keras_pooling.implementations import compiled
 
 SEED = (1, 2)
 
@@ -265,3 +266,12 @@ def test_bad_regions_are_an_error_and_the_next_call_works():
     with pytest.raises(Exception, match=r"99"):
         jax.block_until_ready(pool(X, *edges))
     assert FUNCTIONS["max"](X).shape == (2, 5, 5, 3)
+
+
+@pytest.mark.parametrize("pool", [kp.ops.max_pool, kp.ops.global_avg_pool])
+def test_a_program_holds_every_attribute_so_that_xla_misses_none(pool):
+    arguments = (2,) if pool is kp.ops.max_pool else ()
+    program = jax.jit(lambda x: pool(x, *arguments)).lower(X).as_text()
+    (call,) = [line for line in program.splitlines() if "backend_config" in line]
+    for name in (*compiled.DEFAULTS, "axis", "pseudo_random"):
+        assert f"{name} = " in call

@@ -27,7 +27,7 @@ def operator(forged):
     if forged.op == "SelectingPool":
         return ops.selecting_pool_values(given["x"], None, *rest)
     if forged.op == "BlendingPool":
-        return ops.blending_pool_values(given["x"], None, *rest)
+        return ops.blending_pool_plain(given["x"], None, *rest)
     if forged.op == "SelectingPoolGrad":
         return ops.selecting_pool_grad(given["dy"], given["taps"], *rest, False)
     if forged.op == "BlendingPoolGrad":

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from processes import run_python
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import keras_pooling as kp
 from keras_pooling import _library
@@ -167,11 +168,31 @@ def test_every_operator_keeps_the_rules_of_operators(call, shape, in_memory):
     else:
         samples = {
             ops.blending_pool: (x_given, None, None, call, sizes),
-            ops.blending_pool_values: (x.detach(), None, None, call, sizes),
+            ops.blending_pool_plain: (x.detach(), None, None, call, sizes),
             ops.blending_pool_grad: (dy_given, *[None] * 4, call, of_x, first),
         }
     for operator, sample in samples.items():
         torch.library.opcheck(operator, sample)
+
+
+@pytest.mark.parametrize(
+    "pool, kind", [(kp.ops.max_pool, "selecting"), (kp.ops.avg_pool, "blending")]
+)
+def test_what_is_not_compiled_calls_operators_without_derivatives_of_their_own(
+    pool, kind
+):
+    seen = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+            seen.append(operator.name())
+            return operator(*args, **(kwargs or {}))
+
+    x = values(2, 5, 6, 2).requires_grad_()
+    with Watch():
+        pool(x, 2).sum().backward()
+    own = [name.split("::")[1] for name in seen if name.startswith("keras_pooling::")]
+    assert own == [f"{kind}_pool_plain", f"{kind}_pool_grad_plain"]
 
 
 def test_drawing_keeps_the_rules_of_operators():
