@@ -95,6 +95,8 @@ class GemPasses : public GemBase<T> {
     double taps;
   };
 
+  static HWY_INLINE std::array<V*, 2> Sums(State& s) { return {&s.sum, &s.logs}; }
+
   template <class Which, class Window>
   HWY_INLINE State Begin(Which lanes, const Window&, int64_t out, int64_t) const {
     const V zero = hn::Zero(D());
@@ -316,6 +318,8 @@ class GemBackward : public GemBase<T> {
     hn::Mask<D> is_tame;       // whether that is
     V sum;
   };
+
+  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
 
   explicit GemBackward(const Operands& o)
       : Base(o),

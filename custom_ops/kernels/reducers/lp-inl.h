@@ -176,6 +176,8 @@ class LpScaled : public LpFormula<T> {
     return {hn::Zero(D()), hn::Zero(D()), hn::Zero(D()), 0.0};
   }
 
+  static HWY_INLINE std::array<V*, 2> Sums(State& s) { return {&s.plain, &s.sum}; }
+
   template <int kPass>
   HWY_INLINE void StartPass(State&) const {}
 
@@ -244,6 +246,8 @@ class LpForward : public LpFormula<T> {
     V sum;
   };
 
+  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
+
   explicit LpForward(const Operands& o) : Base(o) {}
 
   HWY_INLINE void Touch(int64_t in, int64_t count) const {
@@ -290,6 +294,8 @@ class LpBackward : public OnePass {
     V x;
     V sum;
   };
+
+  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
 
   explicit LpBackward(const Operands& o)
       : x_(static_cast<const T*>(o.x)),

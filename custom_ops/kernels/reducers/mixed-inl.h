@@ -35,6 +35,8 @@ class MixedForward : public Learned<T> {
     V sum;
   };
 
+  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
+
   explicit MixedForward(const Operands& o)
       : Base(o),
         x_(static_cast<const T*>(o.x)),
@@ -94,6 +96,8 @@ class MixedBackward : public Learned<T> {
     V rest;  // 1 − α
     V sum;
   };
+
+  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
 
   explicit MixedBackward(const Operands& o)
       : Base(o),

@@ -17,6 +17,7 @@
 #define KERAS_POOLING_KERNELS_REDUCERS_REDUCER_INL_H_
 #endif
 
+#include <array>
 #include <limits>
 
 #include "hwy/cache_control.h"
@@ -45,11 +46,19 @@ struct Reducer {
   HWY_INLINE void Fetch(int64_t) const {}
   HWY_INLINE void Touch(int64_t, int64_t) const {}
   static constexpr bool kSeparable = false;  // see separable-inl.h
+  using Wide = void;                         // the same
   static constexpr bool kScatters = false;   // see scatter-inl.h
   static constexpr bool kAverages = false;   // whether it looks at Window::share
   static constexpr int kVectors = 4;         // that are reduced together
   // Of a window; where the table of taps holds them, there is no code for its parts.
   static constexpr int64_t kMostTaps = std::numeric_limits<int64_t>::max();
+
+  // The places of a state's sums, which large windows have summed part by part (see
+  // PartSums): in each pass they begin at what they were, then at −0 for every part.
+  template <class State>
+  static HWY_INLINE std::array<void*, 0> Sums(State&) {
+    return {};
+  }
 
   // Whether it computes so little that memory takes most of its time. Then results go
   // past the caches, and large windows are read as memory likes.

@@ -70,6 +70,10 @@ class SoftPasses : public Learned<T> {
     hn::Mask<D> is_flat;  // β is 0
   };
 
+  static HWY_INLINE std::array<V*, 3> Sums(State& s) {
+    return {&s.weights, &s.gaps, &s.variance};
+  }
+
   template <class Which, class Window>
   HWY_INLINE State Begin(Which lanes, const Window&, int64_t out, int64_t) const {
     const D d;
@@ -285,6 +289,8 @@ class SoftBackward : public Learned<T> {
     hn::Mask<D> is_flat;
     V sum;
   };
+
+  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
 
   explicit SoftBackward(const Operands& o)
       : Base(o),

@@ -28,7 +28,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 //   else             max(x, 0), scaled by a power of two so that sums stay in range
 //
 // Weights look at all taps in kPasses passes (Add, and StartPass before each pass but
-// the first). After Close() they know the sum, and every tap's weight.
+// the first). After Close() they know the sum, and every tap's weight. Close() is told
+// what a sum of ones comes to at most.
 template <class D>
 class CarefulWeights {
   using V = hn::Vec<D>;
@@ -64,9 +65,10 @@ class CarefulWeights {
     }
   }
 
-  HWY_INLINE void Close() {}
+  HWY_INLINE void Close(int64_t) {}
   HWY_INLINE bool Hold() const { return true; }
   HWY_INLINE V sum() const { return sum_; }
+  HWY_INLINE V* place_of_sum() { return &sum_; }
 
   HWY_INLINE V Of(V x) const {
     const D d;
@@ -103,7 +105,6 @@ class PlainWeights {
   using V = hn::Vec<D>;
   using Lane = hn::TFromD<D>;
   static constexpr Lane kLarge = sizeof(Lane) == 4 ? Lane(0x1p64f) : Lane(0x1p512);
-  static constexpr int64_t kMostOnes = int64_t{1} << (sizeof(Lane) == 4 ? 24 : 53);
 
  public:
   static constexpr int kPasses = 1;
@@ -126,10 +127,9 @@ class PlainWeights {
     ++taps_;
   }
 
-  HWY_INLINE void Close() {
+  HWY_INLINE void Close(int64_t most_ones) {
     is_flat_ = hn::Le(greatest_, hn::Zero(D()));
-    // Where a running sum of ones ends: another one would be lost.
-    const int64_t ones = HWY_MIN(taps_, kMostOnes);
+    const int64_t ones = HWY_MIN(taps_, most_ones);
     sum_ = hn::IfThenElse(is_flat_, hn::Set(D(), static_cast<Lane>(ones)), sum_);
   }
 
@@ -141,6 +141,7 @@ class PlainWeights {
   }
 
   HWY_INLINE V sum() const { return sum_; }
+  HWY_INLINE V* place_of_sum() { return &sum_; }
   HWY_INLINE V Of(V x) const {
     const V positive = hn::Max(x, hn::Zero(D()));
     return hn::IfThenElse(is_flat_, hn::Set(D(), Lane{1}), positive);
@@ -182,7 +183,8 @@ class Weighing : public Reducer {
   const T* x_;
 };
 
-// stochastic: one tap, drawn with a probability in proportion to its weight.
+// stochastic: one tap, drawn with a probability in proportion to its weight. Its sums
+// are not of parts: a running sum shall come to the same.
 template <class T, bool kKeepsTaps, template <class> class Weights = PlainWeights>
 class StochasticForward : public Weighing<T, Weights> {
   using Base = Weighing<T, Weights>;
@@ -190,6 +192,9 @@ class StochasticForward : public Weighing<T, Weights> {
   using typename Base::Lanes;
   using typename Base::V;
   using Taps = TapLanes<uint8_t, D>;
+  // Where a running sum of ones ends: another one would be lost.
+  static constexpr int64_t kMostOnes = int64_t{1}
+                                       << (sizeof(typename Base::Lane) == 4 ? 24 : 53);
 
  public:
   using Fallback =
@@ -225,7 +230,7 @@ class StochasticForward : public Weighing<T, Weights> {
     if constexpr (kPass < Base::kLast) {
       s.weights.template StartPass<kPass>();
     } else {
-      s.weights.Close();
+      s.weights.Close(kMostOnes);
       // Below the sum in any case: the greatest number below 1 times a number rounds to
       // less than that.
       s.threshold = s.weights.Part(s.threshold);
@@ -282,6 +287,10 @@ class Expectation : public Weighing<T, Weights> {
     V mean;
   };
 
+  static HWY_INLINE std::array<V*, 2> Sums(State& s) {
+    return {s.weights.place_of_sum(), &s.mean};
+  }
+
   explicit Expectation(const Operands& o) : Base(o), y_(static_cast<T*>(o.y)) {}
 
   template <class Which, class Window>
@@ -298,7 +307,7 @@ class Expectation : public Weighing<T, Weights> {
     if constexpr (kPass < Base::kLast) {
       s.weights.template StartPass<kPass>();
     } else {
-      s.weights.Close();
+      s.weights.Close(std::numeric_limits<int64_t>::max());
       s.inverse = hn::Div(hn::Set(D(), typename Base::Lane{1}), s.weights.sum());
     }
   }

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "kernels/spec/integers.h"
+#include "kernels/walks/part_sums-inl.h"
 #include "kernels/walks/walk-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -64,9 +65,10 @@ HWY_INLINE void AddTaps(const R& reducer, Lanes lanes, const Window& window,
   }
 }
 
-// Reduces one window of any number of taps, part by part. Where it has more lanes than
-// registers hold, a few taps are added to all of them before the next ones, so that
-// memory is read in long pieces; the states wait in the nearest cache.
+// Reduces one window of any number of taps, part by part, and sums likewise. Where it
+// has more lanes than registers hold, a few taps are added to all of them before the
+// next ones, so that memory is read in long pieces; the states wait in the nearest
+// cache.
 template <class R>
 class WindowInParts {
   static constexpr int64_t kVector = static_cast<int64_t>(R::kLanes);
@@ -112,6 +114,7 @@ class WindowInParts {
   void Reduce(Range lanes) const {
     const R reducer(operands_);
     typename R::State states[kMostVectors];
+    PartSums<R, kMostVectors> sums;
     typename R::Doubts doubts = R::NoDoubts();
     ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
       for (int64_t i = 0; i < vectors.value; ++i, lane += kVector) {
@@ -119,7 +122,7 @@ class WindowInParts {
                                       index_ + lane * view_.index_step);
       }
     });
-    AddParts<0>(reducer, lanes, states, doubts);
+    AddParts<0>(reducer, lanes, states, sums, doubts);
     if constexpr (kHasFallback<R> && !R::kLooksFirst) {
       bool holds = true;
       ForVectors(lanes, [&](auto vectors, auto which, int64_t, int64_t v) HWY_ATTR {
@@ -141,9 +144,11 @@ class WindowInParts {
 
   template <int kPass>
   HWY_INLINE void AddParts(const R& reducer, Range lanes, typename R::State* states,
+                           PartSums<R, kMostVectors>& sums,
                            typename R::Doubts& doubts) const {
-    StartPass<kPass>(reducer, CeilDiv(lanes.size(), kVector), states);
-    do {
+    const int64_t vectors = CeilDiv(lanes.size(), kVector);
+    StartPass<kPass>(reducer, vectors, states);
+    for (;;) {
       const int64_t count = at_.taps->count();
       int64_t tap = 0;
       if constexpr (R::kIsLight) {
@@ -156,9 +161,12 @@ class WindowInParts {
       if (tap < count) {
         AddToAll<kPass, 0>(reducer, lanes, {tap, count}, states, doubts);
       }
-    } while (at_.taps->NextPart());
+      if (!at_.taps->NextPart()) break;
+      sums.Added(count, vectors, states);
+    }
+    sums.EndAll(vectors, states);
     if constexpr (kPass + 1 < R::kPasses) {
-      AddParts<kPass + 1>(reducer, lanes, states, doubts);
+      AddParts<kPass + 1>(reducer, lanes, states, sums, doubts);
     }
   }
 

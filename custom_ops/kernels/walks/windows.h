@@ -42,6 +42,10 @@ class TapShare {
 // Of some windows those that are not cut off, if they are equally far apart.
 Range WholeWindows(const Axis& axis, Range outputs);
 
+// Taps that are added one after the other in an element's own precision, at most;
+// float32 would lose 2⁻²⁴ of the sum with each. Sums of more go on in wider lanes.
+constexpr int64_t kMostTapsInLanes = 2048;
+
 // Where the taps of a window lie, as offsets from its first, and their numbers: one
 // short loop for every rank, dilation and layout. A window of very many taps is taken
 // in parts, and the same table serves each of them.
