@@ -156,9 +156,8 @@ void ReductionsAreListed() {
     const std::string line = list.substr(0, list.find('\n') + 1);
     const bool selects = info.kind == ReductionKind::kSelects;
     std::string want = std::string(info.name) + (selects ? " selects" : " blends");
-    for (const bool flag :
-         {info.has_integers, info.draws, info.learns, info.saves_x(),
-          info.saves_y(), info.has_gradient}) {
+    for (const bool flag : {info.has_integers, info.draws, info.learns, info.saves_x(),
+                            info.saves_y(), info.has_gradient}) {
       want += flag ? " 1" : " 0";
     }
     CHECK(line == want + "\n", line + " is not " + want);

@@ -265,9 +265,8 @@ const char* KerasPoolingReductions(void) {
     for (const ReductionInfo& info : AllReductions()) {
       text += std::string(text.empty() ? "" : "\n") + info.name +
               (info.kind == ReductionKind::kSelects ? " selects" : " blends");
-      for (const bool flag :
-           {info.has_integers, info.draws, info.learns, info.saves_x(),
-            info.saves_y(), info.has_gradient}) {
+      for (const bool flag : {info.has_integers, info.draws, info.learns,
+                              info.saves_x(), info.saves_y(), info.has_gradient}) {
         text += flag ? " 1" : " 0";
       }
     }

@@ -6,10 +6,7 @@
 #define KERAS_POOLING_KERNELS_REDUCERS_AVG_INL_H_
 #endif
 
-#include <type_traits>
-
 #include "kernels/reducers/reducer-inl.h"
-#include "kernels/simd/sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
@@ -17,14 +14,11 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // avg: the sum of the taps over the window's divisor.
-template <class T, template <class> class SumOf>
-class AvgForwardOf : public OnePass {
- protected:
+template <class T>
+class AvgForward : public OnePass {
   using Lanes = MathLanes<T>;
   using D = typename Lanes::D;
   using V = typename Lanes::V;
-  using Lane = typename Lanes::Lane;
-  using Sum = SumOf<D>;
 
  public:
   using Element = T;
@@ -32,15 +26,11 @@ class AvgForwardOf : public OnePass {
   static constexpr bool kIsLight = true;
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
-    Sum sum;
+    V sum;
   };
+  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
 
-  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum.sum}; }
-
-  using Wide = std::conditional_t<std::is_same_v<Sum, WideSum<D>>, void,
-                                  AvgForwardOf<T, WideSum>>;
-
-  explicit AvgForwardOf(const Operands& o)
+  explicit AvgForward(const Operands& o)
       : x_(static_cast<const T*>(o.x)), y_(static_cast<T*>(o.y)) {}
 
   HWY_INLINE void Fetch(int64_t in) const { hwy::Prefetch(x_ + in); }
@@ -48,71 +38,71 @@ class AvgForwardOf : public OnePass {
 
   template <class Which, class Window>
   HWY_INLINE State Begin(Which, const Window&, int64_t, int64_t) const {
-    return {Sum::Of(hn::Set(D(), Lane{-0.0}))};  // −0 + x is x, even for x = −0
+    return {hn::Set(D(), typename Lanes::Lane{-0.0})};  // −0 + x is x, even for x = −0
   }
 
   template <class Which, class Window>
   HWY_INLINE void Add(Which lanes, const Window&, int64_t in, int64_t, State& s) const {
-    s.sum.Add(Sum::Of(Lanes::Load(lanes, x_ + in)));
+    s.sum = hn::Add(s.sum, Lanes::Load(lanes, x_ + in));
   }
 
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window& window, int64_t out,
                          const State& s) const {
-    const V share = hn::Set(D(), static_cast<Lane>(window.share));
-    Lanes::Store(lanes, hn::Mul(s.sum.Rounded(), share), y_ + out);
+    const auto share = static_cast<typename Lanes::Lane>(window.share);
+    Lanes::Store(lanes, hn::Mul(s.sum, hn::Set(D(), share)), y_ + out);
   }
 
   static constexpr bool kSeparable = true;
   static constexpr int64_t kTapBytes = 0;
-  static constexpr size_t kSavedBytes = Sum::kBytes;
+  static constexpr size_t kSavedBytes = kLanes * sizeof(typename Lanes::Lane);
 
   template <class Which>
   HWY_INLINE State First(Which lanes, int64_t in, int64_t) const {
-    return {Sum::Of(Lanes::Load(lanes, x_ + in))};
+    return {Lanes::Load(lanes, x_ + in)};
   }
 
   static HWY_INLINE void Merge(const State& second, State& first) {
-    first.sum.Add(second.sum);
+    first.sum = hn::Add(first.sum, second.sum);
   }
 
   static HWY_INLINE void Renumber(int64_t, State&) {}
-  static HWY_INLINE void Save(const State& s, char* to) { s.sum.Save(to); }
-  static HWY_INLINE State Saved(const char* from) { return {Sum::Saved(from)}; }
+
+  static HWY_INLINE void Save(const State& s, char* to) {
+    hn::Store(s.sum, D(), reinterpret_cast<typename Lanes::Lane*>(to));
+  }
+
+  static HWY_INLINE State Saved(const char* from) {
+    return {hn::Load(D(), reinterpret_cast<const typename Lanes::Lane*>(from))};
+  }
 
  protected:
   const T* x_;
   T* y_;
 };
 
-template <class T>
-using AvgForward = AvgForwardOf<T, LaneSum>;
-
 // The gradient of avg as a sum: of what each output gives to every tap.
-template <class T, template <class> class SumOf>
-class AvgAdjointOf : public AvgForwardOf<T, SumOf> {
-  using Base = AvgForwardOf<T, SumOf>;
-  using typename Base::D;
-  using typename Base::Lane;
-  using typename Base::Sum;
+template <class T>
+class AvgAdjoint : public AvgForward<T> {
+  using Base = AvgForward<T>;
+  using Lanes = MathLanes<T>;
 
  public:
-  using typename Base::State;
-  using Wide = std::conditional_t<std::is_same_v<Sum, WideSum<D>>, void,
-                                  AvgAdjointOf<T, WideSum>>;
-  explicit AvgAdjointOf(const Operands& o) : Base(o) {}
+  using State = typename Base::State;
+  explicit AvgAdjoint(const Operands& o) : Base(o) {}
 
   static constexpr bool kScales = true;
 
   static HWY_INLINE void Scale(double share, State& s) {
-    s.sum.Scale(static_cast<Lane>(share));
+    const auto factor = static_cast<typename Lanes::Lane>(share);
+    s.sum = hn::Mul(s.sum, hn::Set(typename Lanes::D(), factor));
   }
 
   template <class Which, class Window>
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
-    const auto zero = hn::Zero(D());  // −0 + 0 is 0, as in AvgBackward
-    Base::Lanes::Store(lanes, hn::Add(s.sum.Rounded(), zero), this->y_ + out);
+    const auto zero = hn::Zero(typename Lanes::D());  // −0 + 0 is 0, as in AvgBackward
+    Lanes::Store(lanes, hn::Add(s.sum, zero), this->y_ + out);
   }
 };
 
@@ -130,9 +120,7 @@ class AvgBackward : public OnePass {
     V sum;
   };
 
-  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
-
-  using Adjoint = AvgAdjointOf<T, LaneSum>;
+  using Adjoint = AvgAdjoint<T>;
 
   explicit AvgBackward(const Operands& o)
       : dy_(static_cast<const T*>(o.dy)), dx_(static_cast<T*>(o.dx)) {}

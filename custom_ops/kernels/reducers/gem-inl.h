@@ -319,8 +319,6 @@ class GemBackward : public GemBase<T> {
     V sum;
   };
 
-  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
-
   explicit GemBackward(const Operands& o)
       : Base(o),
         x_(static_cast<const T*>(o.x)),

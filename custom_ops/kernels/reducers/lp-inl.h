@@ -295,8 +295,6 @@ class LpBackward : public OnePass {
     V sum;
   };
 
-  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
-
   explicit LpBackward(const Operands& o)
       : x_(static_cast<const T*>(o.x)),
         y_(static_cast<const T*>(o.y)),

@@ -142,8 +142,6 @@ class MedianBackward : public OnePass {
     V sum;
   };
 
-  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
-
   explicit MedianBackward(const Operands& o)
       : dy_(static_cast<const T*>(o.dy)),
         below_(static_cast<const Lane*>(o.y)),

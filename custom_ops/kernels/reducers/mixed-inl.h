@@ -97,8 +97,6 @@ class MixedBackward : public Learned<T> {
     V sum;
   };
 
-  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
-
   explicit MixedBackward(const Operands& o)
       : Base(o),
         dy_(static_cast<const T*>(o.dy)),

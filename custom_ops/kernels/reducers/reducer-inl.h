@@ -46,7 +46,6 @@ struct Reducer {
   HWY_INLINE void Fetch(int64_t) const {}
   HWY_INLINE void Touch(int64_t, int64_t) const {}
   static constexpr bool kSeparable = false;  // see separable-inl.h
-  using Wide = void;                         // the same
   static constexpr bool kScatters = false;   // see scatter-inl.h
   static constexpr bool kAverages = false;   // whether it looks at Window::share
   static constexpr int kVectors = 4;         // that are reduced together

@@ -28,8 +28,6 @@ class SelectBackward : public OnePass {
     V sum;
   };
 
-  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
-
   explicit SelectBackward(const Operands& o)
       : dy_(static_cast<const T*>(o.dy)),
         taps_(static_cast<const Tap*>(o.taps)),

@@ -71,7 +71,7 @@ class SoftPasses : public Learned<T> {
   };
 
   static HWY_INLINE std::array<V*, 3> Sums(State& s) {
-    return {&s.weights, &s.gaps, &s.variance};
+    return {&s.weights, &s.gaps, &s.squares};
   }
 
   template <class Which, class Window>
@@ -289,8 +289,6 @@ class SoftBackward : public Learned<T> {
     hn::Mask<D> is_flat;
     V sum;
   };
-
-  static HWY_INLINE std::array<V*, 1> Sums(State& s) { return {&s.sum}; }
 
   explicit SoftBackward(const Operands& o)
       : Base(o),

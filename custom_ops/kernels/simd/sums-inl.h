@@ -20,57 +20,31 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class D>
 struct LaneSum {
   using V = hn::Vec<D>;
-  using Lane = hn::TFromD<D>;
-  static constexpr size_t kBytes = hn::MaxLanes(D()) * sizeof(Lane);
   V sum;
 
   static HWY_INLINE LaneSum Of(V v) { return {v}; }
   HWY_INLINE void Add(const LaneSum& other) { sum = hn::Add(sum, other.sum); }
-  HWY_INLINE void Scale(Lane factor) { sum = hn::Mul(sum, hn::Set(D(), factor)); }
   HWY_INLINE V Rounded() const { return sum; }
-
-  HWY_INLINE void Save(char* to) const {
-    hn::Store(sum, D(), reinterpret_cast<Lane*>(to));
-  }
-  static HWY_INLINE LaneSum Saved(const char* from) {
-    return {hn::Load(D(), reinterpret_cast<const Lane*>(from))};
-  }
 };
 
 // In float64, of float32 lanes D.
 template <class D>
 struct DoubleSum {
   using V = hn::Vec<D>;
-  using Lane = hn::TFromD<D>;
   using Wide = hn::Repartition<double, D>;
-  using Half = LaneSum<Wide>;
-  static constexpr size_t kBytes = 2 * Half::kBytes;
-  Half lower;
-  Half upper;
+  hn::Vec<Wide> lower;
+  hn::Vec<Wide> upper;
 
   static HWY_INLINE DoubleSum Of(V v) {
-    return {{hn::PromoteLowerTo(Wide(), v)}, {hn::PromoteUpperTo(Wide(), v)}};
+    return {hn::PromoteLowerTo(Wide(), v), hn::PromoteUpperTo(Wide(), v)};
   }
   HWY_INLINE void Add(const DoubleSum& other) {
-    lower.Add(other.lower);
-    upper.Add(other.upper);
-  }
-  HWY_INLINE void Scale(Lane factor) {
-    lower.Scale(static_cast<double>(factor));
-    upper.Scale(static_cast<double>(factor));
+    lower = hn::Add(lower, other.lower);
+    upper = hn::Add(upper, other.upper);
   }
   HWY_INLINE V Rounded() const {
     const hn::Half<D> half;
-    return hn::Combine(D(), hn::DemoteTo(half, upper.sum),
-                       hn::DemoteTo(half, lower.sum));
-  }
-
-  HWY_INLINE void Save(char* to) const {
-    lower.Save(to);
-    upper.Save(to + Half::kBytes);
-  }
-  static HWY_INLINE DoubleSum Saved(const char* from) {
-    return {Half::Saved(from), Half::Saved(from + Half::kBytes)};
+    return hn::Combine(D(), hn::DemoteTo(half, upper), hn::DemoteTo(half, lower));
   }
 };
 

@@ -7,7 +7,6 @@
 #define KERAS_POOLING_KERNELS_WALKS_GATHER_INL_H_
 #endif
 
-#include "kernels/walks/part_sums-inl.h"
 #include "kernels/walks/walk-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -37,44 +36,24 @@ struct GatherWalk {
           FetchLanes(reducer, view,
                      rows.last().out + columns.last().out + view.out.stride[1]);
         }
-        if (HWY_LIKELY(rows.count * columns.count <= kMostTapsInLanes)) {
-          ForLanes<R::kLanes, R::kVectors>(
-              view.lane_begin, view.lane_end, AllLanes{view.streams},
-              [&](auto vectors, auto lanes, int64_t lane) HWY_ATTR {
-                Gather<vectors.value, false>(reducer, lanes, tap_share, rows, columns,
-                                             in + lane, lane);
-              });
-        } else {
-          ForLanes<R::kLanes, 1>(
-              view.lane_begin, view.lane_end, AllLanes(),
-              [&](auto, auto lanes, int64_t lane) HWY_ATTR {
-                const int64_t count = lanes.template Count<R::kLanes>();
-                GatherInParts(reducer, {static_cast<size_t>(count)}, tap_share, rows,
-                              columns, in + lane, lane);
-              });
-        }
+        ForLanes<R::kLanes, R::kVectors>(
+            view.lane_begin, view.lane_end, AllLanes{view.streams},
+            [&](auto vectors, auto lanes, int64_t lane) HWY_ATTR {
+              Gather<vectors.value>(reducer, lanes, tap_share, rows, columns, in + lane,
+                                    lane);
+            });
         in += view.in.stride[2];
       }
     });
   }
 
  private:
-  // Not inline: rare.
-  template <class R>
-  static HWY_NOINLINE void GatherInParts(const R& reducer, FirstLanes lanes,
-                                         TapShare& tap_share, BoxReaders::List rows,
-                                         BoxReaders::List columns, int64_t in,
-                                         int64_t lane) {
-    Gather<1, true>(reducer, lanes, tap_share, rows, columns, in, lane);
-  }
-
-  template <int kVectors, bool kInParts, class R, class Lanes>
+  template <int kVectors, class R, class Lanes>
   static HWY_INLINE void Gather(const R& reducer, Lanes lanes, TapShare& tap_share,
                                 BoxReaders::List rows, BoxReaders::List columns,
                                 int64_t in, int64_t lane) {
     constexpr int64_t kVector = static_cast<int64_t>(R::kLanes);
     typename R::State states[kVectors];
-    PartSums<R, kVectors> sums;
     Window window = {0, 0.0, 0};
     KP_UNROLL for (int v = 0; v < kVectors; ++v) {
       states[v] = reducer.Begin(lanes, window, in + v * kVector, 0);
@@ -90,10 +69,8 @@ struct GatherWalk {
           reducer.Add(lanes, window, out + v * kVector, row->tap + column->tap,
                       states[v]);
         }
-        if (kInParts) sums.Added(1, kVectors, states);
       }
     }
-    if (kInParts) sums.EndAll(kVectors, states);
     KP_UNROLL for (int v = 0; v < kVectors; ++v) {
       reducer.Finish(lanes, window, in + v * kVector, states[v]);
     }

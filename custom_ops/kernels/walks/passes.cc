@@ -25,11 +25,6 @@ PassWindows WindowsOf(const Axis& axis, Range outputs) {
 
 }  // namespace
 
-bool HasLongAxis(const Plan& plan) {
-  return plan.axes[1].max_taps() > kMostTapsInLanes ||
-         plan.axes[2].max_taps() > kMostTapsInLanes;
-}
-
 int64_t PassWindows::SegmentEnd(int64_t o) const {
   const Span& at = span(o);
   const int64_t start = at.first - at.first_tap;

@@ -37,9 +37,6 @@ struct PassWindows {
   int64_t first_start;  // where window 0 begins
 };
 
-// Whether windows have more taps along an axis than are to be added one by one.
-bool HasLongAxis(const Plan& plan);
-
 // How large a reducer's states and elements are.
 struct PassSizes {
   int64_t state;    // bytes

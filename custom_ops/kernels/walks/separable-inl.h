@@ -11,8 +11,7 @@
 //   kSavedBytes, Save(state, to), Saved(from)  its way to scratch memory and back
 //   kTapBytes                                  of a tap that it keeps
 // and may have every input scaled first, by the share of the window that it once was.
-// One whose sums along many taps need wider lanes names the reducer that has them:
-// Wide. Numbers of taps may wrap on the way: only the last one has to fit.
+// Numbers of taps may wrap on the way: only the last one has to fit.
 #if defined(KERAS_POOLING_KERNELS_WALKS_SEPARABLE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef KERAS_POOLING_KERNELS_WALKS_SEPARABLE_INL_H_
 #undef KERAS_POOLING_KERNELS_WALKS_SEPARABLE_INL_H_
@@ -393,20 +392,12 @@ class SeparableBox {
 struct SeparableWalk {
   template <class R>
   static int64_t ScratchBytes(const Plan& plan, const Box& box, int64_t lanes) {
-    if constexpr (!std::is_void_v<typename R::Wide>) {
-      if (HasLongAxis(plan)) return ScratchBytes<typename R::Wide>(plan, box, lanes);
-    }
     return Passes(plan, box, SeparableBox<R>::kSizes, lanes, nullptr).bytes;
   }
 
   template <class R>
   static void WalkBox(const Plan& plan, const Operands& operands, const TileView& view,
                       const Box& box, void* scratch) {
-    if constexpr (!std::is_void_v<typename R::Wide>) {
-      if (HasLongAxis(plan)) {
-        return WalkBox<typename R::Wide>(plan, operands, view, box, scratch);
-      }
-    }
     const R reducer(operands);
     if constexpr (kHasFallback<R>) {
       if (!AssumptionHolds(plan, reducer, view, box)) {
