@@ -11,11 +11,12 @@ FRAMEWORK_POOLS = (
     *("global_max", "global_avg", "adaptive_max", "adaptive_avg", "max_unpool"),
 )
 RANDOM_POOLS = ("stochastic", "fractional_max")
-# Pools with a parameter that is learned, and what it is: β, p, p and α. No framework
-# has them: a peer composes them, as its users do.
+# Pools that no framework has: a peer composes them, as its users do. Those with a
+# parameter that is learned, and what it is: β, p, p and α.
+COMPOSED_POOLS = ("median",)
 LEARNED_POOLS = {"soft": 1.0, "gem": 3.0, "global_gem": 3.0, "mixed": 0.5}
 # Kinds, or their last words, whose gradient needs no tap.
-TAPLESS = {"avg", "lp", "max_unpool", *LEARNED_POOLS}
+TAPLESS = {"avg", "lp", "max_unpool", *COMPOSED_POOLS, *LEARNED_POOLS}
 MODELS = ("fit", "predict", "memory")
 BYTES = {"int8": 1, "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 # What a call should read and write at least, in bytes, for the frameworks' cost of a

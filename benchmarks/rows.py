@@ -109,6 +109,7 @@ _LINES: tuple[tuple[Row, ...], ...] = (
     both("stochastic2", "stochastic", CNN, training_bars={"tf": 20.0}),
     both("stochastic3", "stochastic", CNN, 3, 2, training_bars={"tf": 20.0}),
     both("l2", "lp", CNN),
+    both("median3", "median", CNN, 3, 2),  # of an odd number of taps
     # Pools with a parameter that is learned, against what users compose.
     both("soft2", "soft", CNN, **LEARNED),
     both("soft3", "soft", CNN, 3, 2, **LEARNED),

@@ -23,6 +23,7 @@ NAMES = {peer.name for peer in peer_list.PEERS}
 POOLS = (
     *row_module.FRAMEWORK_POOLS,
     *row_module.RANDOM_POOLS,
+    *row_module.COMPOSED_POOLS,
     *row_module.LEARNED_POOLS,
 )
 KINDS = (*POOLS, *row_module.MODELS)

@@ -126,6 +126,7 @@ def _channels_last(row: Row) -> Pool:
             alpha * tf.nn.max_pool(x, k, s, padding)
             + (1 - alpha) * tf.nn.avg_pool(x, k, s, padding)
         ),
+        "median": lambda x: tf.sort(_taps_last(row, x))[..., row.pool_size**2 // 2],
         "fractional_max": lambda x: tf.nn.fractional_max_pool(
             x, [1.0, k, k, 1.0], pseudo_random=row.pseudo, overlapping=False
         )[0],
@@ -159,20 +160,25 @@ def _scattered(row: Row) -> Pool:
 
 def _drawn(row: Row) -> Pool:
     """Stochastic pooling in training: the Gumbel trick over the patches."""
-    k, s = row.pool_size, row.step
 
     def pool(x: Any) -> Any:
-        patches = tf.image.extract_patches(
-            x, [1, k, k, 1], [1, s, s, 1], [1, 1, 1, 1], row.padding.upper()
-        )
-        shape = (*row.output_shape[:-1], k * k, row.shape[-1])
-        patches = tf.transpose(tf.reshape(patches, shape), (0, 1, 2, 4, 3))
+        patches = _taps_last(row, x)
         uniform = tf.random.uniform(patches.shape, minval=1e-20)
         weights = tf.math.log(tf.nn.relu(patches) + 1e-20)
         taps = tf.argmax(weights - tf.math.log(-tf.math.log(uniform)), axis=-1)
         return tf.gather(patches, taps, batch_dims=4)
 
     return pool
+
+
+def _taps_last(row: Row, x: Any) -> Any:
+    """The taps of each window, along an axis behind the channels."""
+    k, s = row.pool_size, row.step
+    patches = tf.image.extract_patches(
+        x, [1, k, k, 1], [1, s, s, 1], [1, 1, 1, 1], row.padding.upper()
+    )
+    shape = (*row.output_shape[:-1], k * k, row.shape[-1])
+    return tf.transpose(tf.reshape(patches, shape), (0, 1, 2, 4, 3))
 
 
 def _expected(row: Row) -> Pool:

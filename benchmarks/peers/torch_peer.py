@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from row import FRAMEWORK_POOLS, LEARNED_POOLS, RANDOM_POOLS, Row
+from row import COMPOSED_POOLS, FRAMEWORK_POOLS, LEARNED_POOLS, RANDOM_POOLS, Row
 
 from peers import prepared
 from peers.prepared import Prepared, Unsupported
@@ -32,7 +32,7 @@ def prepare(row: Row, variant: str) -> Prepared:
         prepared.no_models(row)
         pool = ours.pool(row)
     else:
-        kinds = (*FRAMEWORK_POOLS, *LEARNED_POOLS, "fractional_max")
+        kinds = (*FRAMEWORK_POOLS, *COMPOSED_POOLS, *LEARNED_POOLS, "fractional_max")
         prepared.only(row, kinds=kinds)
         pool = _unpool(row, variant) if row.kind == "max_unpool" else _pool(row)
     if variant == "torch-nhwc":
@@ -86,6 +86,8 @@ def _pool(row: Row) -> Callable[..., torch.Tensor]:
     elif row.kind == "lp":
         function = getattr(F, f"lp_pool{rank}d")
         return lambda x: function(x, 2, k, s)
+    elif row.kind == "median":
+        return lambda x: x.unfold(2, k, s).unfold(3, k, s).flatten(-2).median(-1).values
     elif row.kind == "fractional_max":
         size = row.output_spatial
         return lambda x: F.fractional_max_pool2d(x, 2, output_size=size)
