@@ -25,7 +25,6 @@ class GemBase : public Learned<T> {
   using typename Learned<T>::V;
   using typename Learned<T>::Lane;
   using typename Learned<T>::Math;
-  static constexpr double kMostTame = sizeof(Lane) == 4 ? 60 : 500;
 
   explicit GemBase(const Operands& o)
       : Learned<T>(o),
@@ -44,16 +43,15 @@ class GemBase : public Learned<T> {
     return hn::IfThenElse(hn::Lt(x, Least()), Least(), x);
   }
 
-  // 2^(factor · log), if that is in a range where products of two are normal numbers
-  // as well; in the other lanes something else.
+  // 2^(factor · log) where the exponent is tame; in the other lanes something else.
   struct TamePower {
     V value;
     hn::Mask<D> is_tame;
   };
   static HWY_INLINE TamePower PowerIfTame(typename Math::Split log, V factor) {
     const auto exponent = Math::Times(log, factor);
-    const V most = Learned<T>::Number(kMostTame);
-    return {Math::NormalPowerOf2(exponent), hn::Le(hn::Abs(exponent.whole), most)};
+    const auto is_tame = hn::Le(hn::Abs(exponent.whole), hn::Set(D(), kTame<Lane>));
+    return {Math::NormalPowerOf2(exponent), is_tame};
   }
 
  private:

@@ -19,6 +19,10 @@ namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Powers of 2 by these exponents, and by sums of two, are normal numbers.
+template <class Lane>
+constexpr Lane kTame = sizeof(Lane) == 4 ? Lane{60} : Lane{500};
+
 template <class T>
 class Learned : public Reducer {
  protected:

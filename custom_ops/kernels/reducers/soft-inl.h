@@ -17,10 +17,6 @@ namespace keras_pooling {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Powers of 2 by these exponents, and by sums of two, are normal numbers.
-template <class Lane>
-constexpr Lane kTame = sizeof(Lane) == 4 ? Lane{60} : Lane{500};
-
 // 2^exponent, of exponents that are not above 0, or hardly; tame ones take half of the
 // time, and give the same bits.
 template <bool kIsTame, class D, class V = hn::Vec<D>>
