@@ -48,10 +48,9 @@ class Learned : public Reducer {
   // Whether a mask is set in all lanes that exist.
   template <class Which>
   static HWY_INLINE bool AllOf(Which lanes, hn::Mask<D> mask) {
-    if constexpr (std::is_same_v<Which, FirstLanes>) {
-      mask = hn::Or(mask, hn::Not(hn::FirstN(D(), lanes.count)));
-    }
-    return hn::AllTrue(D(), mask);
+    const D d;
+    return HWY_LIKELY(hn::AllTrue(d, mask)) ||
+           hn::AllFalse(d, hn::AndNot(mask, hn::FirstN(d, lanes.template Count<kLanes>())));
   }
 
   // The parameter of the lanes at an offset.

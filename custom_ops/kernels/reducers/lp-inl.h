@@ -161,6 +161,7 @@ class LpScaled : public LpFormula<T> {
   using typename Base::V;
 
  public:
+  static constexpr int kVectors = 1;
   static constexpr int kPasses = 2;
   struct State {
     V greatest;

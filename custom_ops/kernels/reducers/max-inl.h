@@ -46,7 +46,8 @@ class MaxOf : public OnePass {
       std::conditional_t<Order::kAssumes,
                          MaxOf<T, kKeep, typename MaxOrders<T, kKeep>::Careful>, void>;
   static constexpr bool kLooksFirst = Order::kLooksFirst;
-  static constexpr bool kIsLight = true;
+  static constexpr int kVectors = Order::kIsRare ? 1 : OnePass::kVectors;
+  static constexpr bool kIsLight = !Order::kIsRare;
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct WithTap {
     typename Taps::V tap;

@@ -63,6 +63,32 @@ struct AllLanes {
   }
 };
 
+// Either of them, known when it runs: one code for both, where calculations are long.
+struct AnyLanes {
+  size_t count;
+  bool streams = false;
+
+  HWY_INLINE AnyLanes Cached() const { return {count, false}; }
+  template <size_t kLanes>
+  HWY_INLINE int64_t Count() const {
+    return static_cast<int64_t>(count);
+  }
+  template <class D>
+  HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {
+    // By masks even full vectors would take twice as long (AVX-512).
+    return HWY_LIKELY(count == hn::MaxLanes(d)) ? hn::LoadU(d, from)
+                                                : hn::LoadN(d, from, count);
+  }
+  template <class D>
+  HWY_INLINE void Store(hn::Vec<D> v, D d, hn::TFromD<D>* to) const {
+    if (HWY_LIKELY(count == hn::MaxLanes(d))) {
+      AllLanes{streams}.Store(v, d, to);
+    } else {
+      hn::StoreN(v, d, to, count);
+    }
+  }
+};
+
 // The type that holds the bits of T, or of T widened to 32 bits or more.
 template <class T, bool kWide>
 using BitsOf = std::conditional_t<

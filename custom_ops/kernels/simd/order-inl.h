@@ -31,6 +31,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 struct NoAssumption {
   static constexpr bool kAssumes = false;
   static constexpr bool kLooksFirst = false;
+  static constexpr bool kIsRare = false;  // needed: less code, rather than fast
   struct Doubts {};
   static HWY_INLINE Doubts NoDoubts() { return {}; }
 };
@@ -98,6 +99,7 @@ struct ByteOrder : IntegerOrder<int8_t, D> {
 template <class T, class D>
 struct CarefulOrder : PlainBest<T, D>, NoAssumption {
   using Best = typename PlainBest<T, D>::Best;
+  static constexpr bool kIsRare = true;
 
   explicit CarefulOrder(ElementType) {}
 
@@ -118,6 +120,7 @@ struct NumberOrder : PlainBest<T, D> {
   using Best = typename PlainBest<T, D>::Best;
   static constexpr bool kAssumes = true;
   static constexpr bool kLooksFirst = false;
+  static constexpr bool kIsRare = false;
 
   explicit NumberOrder(ElementType) {}
 

@@ -15,10 +15,14 @@ template <class T>
 using SmallTapBackward = SelectBackward<T, uint8_t>;
 template <class T>
 using LargeTapBackward = SelectBackward<T, int32_t>;
+
+// Elements are moved as they are: one kernel for halves of either type.
 template <class T>
-using SmallTapGather = GatherTaps<T, uint8_t>;
+using Moved = std::conditional_t<IsHalf<T>::value, Float16, T>;
 template <class T>
-using LargeTapGather = GatherTaps<T, int32_t>;
+using SmallTapGather = GatherTaps<Moved<T>, uint8_t>;
+template <class T>
+using LargeTapGather = GatherTaps<Moved<T>, int32_t>;
 
 Kernel FindSelectGradient(const KernelRequest& request) {
   const bool is_small = request.tap_type == TapType::kUint8;

@@ -116,7 +116,7 @@ class WindowInParts {
     typename R::State states[kMostVectors];
     PartSums<R, kMostVectors> sums;
     typename R::Doubts doubts = R::NoDoubts();
-    ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
+    ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) KP_INLINE {
       for (int64_t i = 0; i < vectors.value; ++i, lane += kVector) {
         states[v + i] = reducer.Begin(which, window_, out_ + lane,
                                       index_ + lane * view_.index_step);
@@ -125,7 +125,7 @@ class WindowInParts {
     AddParts<0>(reducer, lanes, states, sums, doubts);
     if constexpr (kHasFallback<R> && !R::kLooksFirst) {
       bool holds = true;
-      ForVectors(lanes, [&](auto vectors, auto which, int64_t, int64_t v) HWY_ATTR {
+      ForVectors(lanes, [&](auto vectors, auto which, int64_t, int64_t v) KP_INLINE {
         for (int64_t i = 0; i < vectors.value; ++i) {
           holds &= reducer.Holds(which, states[v + i], doubts);
         }
@@ -135,7 +135,7 @@ class WindowInParts {
                                                         out_, index_);
       }
     }
-    ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
+    ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) KP_INLINE {
       for (int64_t i = 0; i < vectors.value; ++i) {
         reducer.Finish(which, window_, out_ + lane + i * kVector, states[v + i]);
       }
@@ -177,7 +177,7 @@ class WindowInParts {
                            typename R::Doubts& doubts) const {
     constexpr int kVectors = kTaps > 0 ? HWY_MIN(R::kVectors, 2) : R::kVectors;
     ForVectors<kVectors>(
-        lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) HWY_ATTR {
+        lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) KP_INLINE {
           constexpr int kCount = vectors.value;
           typename R::State own[kCount];  // in registers
           KP_UNROLL for (int i = 0; i < kCount; ++i) own[i] = states[v + i];
@@ -192,7 +192,7 @@ class WindowInParts {
   HWY_INLINE void ForVectors(Range lanes, const Visit& visit) const {
     int64_t v = 0;
     ForLanes<R::kLanes, kVectors>(lanes.begin, lanes.end, AllLanes{view_.streams},
-                                  [&](auto vectors, auto which, int64_t lane) HWY_ATTR {
+                                  [&](auto vectors, auto which, int64_t lane) KP_INLINE {
                                     visit(vectors, which, lane, v);
                                     v += vectors.value;
                                   });

@@ -51,7 +51,7 @@ struct DisjointWalk {
             const int64_t in = view.in.At(id, ih, iw);
             ForLanes<R::kLanes, R::kVectors>(
                 view.lane_begin, view.lane_end, AllLanes{view.streams},
-                [&](auto vectors, auto lanes, int64_t lane) HWY_ATTR {
+                [&](auto vectors, auto lanes, int64_t lane) KP_INLINE {
                   Write<vectors.value>(reducer, lanes, window, is_read, tap, in + lane,
                                        out + lane);
                 });

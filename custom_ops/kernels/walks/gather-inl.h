@@ -38,7 +38,7 @@ struct GatherWalk {
         }
         ForLanes<R::kLanes, R::kVectors>(
             view.lane_begin, view.lane_end, AllLanes{view.streams},
-            [&](auto vectors, auto lanes, int64_t lane) HWY_ATTR {
+            [&](auto vectors, auto lanes, int64_t lane) KP_INLINE {
               Gather<vectors.value>(reducer, lanes, tap_share, rows, columns, in + lane,
                                     lane);
             });

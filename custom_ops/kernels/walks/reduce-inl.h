@@ -90,25 +90,12 @@ class ReduceBox {
 
   HWY_INLINE void OneWindow(const R& reducer, const WindowRun& at, int64_t out,
                             int64_t index) const {
-    const int64_t end = view_.lane_end;
-    const AllLanes all = {view_.streams};
-    int64_t lane = view_.lane_begin;
-    if constexpr (kTogether > 1) {
-      for (; lane + kTogether * kVector <= end; lane += kTogether * kVector) {
-        Reduce<kTogether>(reducer, all, at, lane, out, index,
-                          {kVector, kVector, kVector * view_.index_step});
-      }
-    }
-    for (; lane + kVector <= end; lane += kVector) {
-      Reduce<1>(reducer, all, at, lane, out, index, {});
-    }
-    if (lane == end) return;
-    if (end - view_.lane_begin >= kVector) {
-      Reduce<1>(reducer, AllLanes(), at, end - kVector, out, index, {});
-    } else {
-      Reduce<1>(reducer, FirstLanes{static_cast<size_t>(end - lane)}, at, lane, out,
-                index, {});
-    }
+    ForLanes<R::kLanes, kTogether>(
+        view_.lane_begin, view_.lane_end, AllLanes{view_.streams},
+        [&](auto vectors, auto lanes, int64_t lane) KP_INLINE {
+          Reduce<vectors.value>(reducer, lanes, at, lane, out, index,
+                                {kVector, kVector, kVector * view_.index_step});
+        });
   }
 
   HWY_INLINE void Neighbours(const R& reducer, const WindowRun& at, int64_t out,
@@ -120,13 +107,9 @@ class ReduceBox {
       const FirstLanes first = {static_cast<size_t>(end - lane)};
       return Reduce<kTogether>(reducer, first, at, lane, out, index, apart);
     }
-    AllLanes all = {view_.streams};
     for (; lane < end; lane += kVector) {
-      if (lane + kVector > end) {  // steps back over lanes that are done
-        lane = end - kVector;
-        all = {};
-      }
-      Reduce<kTogether>(reducer, all, at, lane, out, index, apart);
+      if (HWY_UNLIKELY(lane + kVector > end)) lane = end - kVector;  // steps back over lanes that are done
+      Reduce<kTogether>(reducer, AllLanes{view_.streams}, at, lane, out, index, apart);
     }
   }
 

@@ -291,7 +291,7 @@ struct ScatterWalk {
           const auto* const from = sums.Of(d, h, w) - view.lane_begin;
           const int64_t in = view.in.At(d, h, w);
           ForLanes<R::kLanes, 1>(view.lane_begin, view.lane_end, AllLanes{view.streams},
-                                 [&](auto, auto which, int64_t lane) HWY_ATTR {
+                                 [&](auto, auto which, int64_t lane) KP_INLINE {
                                    reducer.StoreSums(which, from + lane, in + lane);
                                  });
         }
@@ -329,7 +329,7 @@ struct ColumnScatterWalk {
         ForLanes<R::kLanes, 1>(
             part.axes[2].begin, part.axes[2].end, AllLanes(),
             [&](auto, auto lanes, int64_t w)
-                HWY_ATTR { reducer.StoreSums(lanes, from + w, view.in.At(d, h, w)); });
+                KP_INLINE { reducer.StoreSums(lanes, from + w, view.in.At(d, h, w)); });
       };
       sums.Run(add, store);
     });

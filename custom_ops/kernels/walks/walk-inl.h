@@ -19,6 +19,10 @@ namespace HWY_NAMESPACE {
 #undef KP_UNROLL
 #define KP_UNROLL _Pragma("GCC unroll 4")
 
+// A lambda in whose place its body stands, so that constants stay in registers.
+#undef KP_INLINE
+#define KP_INLINE HWY_ATTR __attribute__((always_inline))
+
 // What a reducer may ask of the window at hand.
 struct Window {
   int64_t first_tap;
@@ -28,25 +32,31 @@ struct Window {
 
 // Calls visit(vectors, lanes, lane) so that every lane of [begin, end) is visited:
 // kVectors at a time while there are enough, then one by one; the last, if it is short,
-// steps back over lanes that are done, or where there are too few, is masked.
+// steps back over lanes that are done. Where there are fewer than a vector, they are
+// masked. Vectors that never come together have one code for all of this.
 template <size_t kLanes, int kVectors, class Visit>
 HWY_INLINE void ForLanes(int64_t begin, int64_t end, AllLanes all, const Visit& visit) {
   constexpr int64_t kVector = static_cast<int64_t>(kLanes);
+  constexpr std::integral_constant<int, 1> kOne;
   int64_t lane = begin;
-  if constexpr (kVectors > 1) {
+  if constexpr (kVectors == 1) {
+    const int64_t count = HWY_MIN(end - begin, kVector);
+    for (; lane < end; lane += kVector) {
+      if (HWY_UNLIKELY(lane + count > end)) lane = end - count;
+      visit(kOne, AnyLanes{static_cast<size_t>(count), all.streams}, lane);
+    }
+  } else {
     for (; lane + kVectors * kVector <= end; lane += kVectors * kVector) {
       visit(std::integral_constant<int, kVectors>(), all, lane);
     }
-  }
-  for (; lane + kVector <= end; lane += kVector) {
-    visit(std::integral_constant<int, 1>(), all, lane);
-  }
-  if (lane == end) return;
-  if (end - begin >= kVector) {
-    visit(std::integral_constant<int, 1>(), AllLanes(), end - kVector);
-  } else {
-    visit(std::integral_constant<int, 1>(), FirstLanes{static_cast<size_t>(end - lane)},
-          lane);
+    if (lane == end) return;
+    if (end - begin < kVector) {
+      return visit(kOne, FirstLanes{static_cast<size_t>(end - lane)}, lane);
+    }
+    for (; lane < end; lane += kVector) {
+      if (HWY_UNLIKELY(lane + kVector > end)) lane = end - kVector;
+      visit(kOne, all, lane);
+    }
   }
 }
 
