@@ -50,7 +50,8 @@ class Learned : public Reducer {
   static HWY_INLINE bool AllOf(Which lanes, hn::Mask<D> mask) {
     const D d;
     return HWY_LIKELY(hn::AllTrue(d, mask)) ||
-           hn::AllFalse(d, hn::AndNot(mask, hn::FirstN(d, lanes.template Count<kLanes>())));
+           hn::AllFalse(
+               d, hn::AndNot(mask, hn::FirstN(d, lanes.template Count<kLanes>())));
   }
 
   // The parameter of the lanes at an offset.

@@ -24,23 +24,35 @@ HWY_INLINE void StartPass(const R& reducer, int64_t count, typename R::State* st
   }
 }
 
-// Adds taps that the table holds to kCount vectors, `apart` from each other: kTaps of
-// them or, if that is 0, any number.
-template <int kCount, int kPass, int kTaps, class R, class Lanes>
+// Where vectors lie that are reduced together, from the first of them.
+struct EvenlyApart {
+  int64_t apart;
+  HWY_INLINE int64_t operator()(int64_t v) const { return v * apart; }
+};
+// Neighbours, of which those that would pass the end are the last one again.
+struct NeighboursUpTo {
+  int64_t vector;
+  int64_t last;
+  HWY_INLINE int64_t operator()(int64_t v) const { return HWY_MIN(v * vector, last); }
+};
+
+// Adds taps that the table holds to kCount vectors: kTaps of them or, if that is 0, any
+// number.
+template <int kCount, int kPass, int kTaps, class R, class Lanes, class Places>
 HWY_INLINE void AddSome(const R& reducer, Lanes lanes, const Window& window,
-                        const TapTable& taps, Range some, int64_t in, int64_t apart,
+                        const TapTable& taps, Range some, int64_t in, Places places,
                         typename R::State* states, typename R::Doubts& doubts) {
   const auto add = [&](int64_t i) HWY_ATTR {
     const int64_t tap_at = in + taps.offset(i);
     KP_UNROLL for (int v = 0; v < kCount; v += 2) {
       const int64_t next = HWY_MIN(v + 1, kCount - 1);
-      reducer.Look(lanes, tap_at + v * apart, tap_at + next * apart, doubts);
+      reducer.Look(lanes, tap_at + places(v), tap_at + places(next), doubts);
     }
     KP_UNROLL for (int v = 0; v < kCount; ++v) {
       if constexpr (R::kPasses == 1) {
-        reducer.Add(lanes, window, tap_at + v * apart, taps.number(i), states[v]);
+        reducer.Add(lanes, window, tap_at + places(v), taps.number(i), states[v]);
       } else {
-        reducer.template AddInPass<kPass>(lanes, window, tap_at + v * apart,
+        reducer.template AddInPass<kPass>(lanes, window, tap_at + places(v),
                                           taps.number(i), states[v]);
       }
     }
@@ -55,13 +67,14 @@ HWY_INLINE void AddSome(const R& reducer, Lanes lanes, const Window& window,
 // The same in every pass: of a window that the table holds as a whole.
 template <int kCount, int kPass = 0, class R, class Lanes>
 HWY_INLINE void AddTaps(const R& reducer, Lanes lanes, const Window& window,
-                        const TapTable& taps, int64_t in, int64_t apart,
+                        const TapTable& taps, int64_t in, EvenlyApart places,
                         typename R::State* states, typename R::Doubts& doubts) {
   StartPass<kPass>(reducer, kCount, states);
-  AddSome<kCount, kPass, 0>(reducer, lanes, window, taps, {0, taps.count()}, in, apart,
+  AddSome<kCount, kPass, 0>(reducer, lanes, window, taps, {0, taps.count()}, in, places,
                             states, doubts);
   if constexpr (kPass + 1 < R::kPasses) {
-    AddTaps<kCount, kPass + 1>(reducer, lanes, window, taps, in, apart, states, doubts);
+    AddTaps<kCount, kPass + 1>(reducer, lanes, window, taps, in, places, states,
+                               doubts);
   }
 }
 
@@ -72,19 +85,21 @@ HWY_INLINE void AddTaps(const R& reducer, Lanes lanes, const Window& window,
 template <class R>
 class WindowInParts {
   static constexpr int64_t kVector = static_cast<int64_t>(R::kLanes);
-  static constexpr int64_t kInRegisters = R::kVectors * kVector;
+  static constexpr int64_t kGroup = R::kVectors * kVector;  // lanes held in registers
   static constexpr int64_t kStateBytes =
       static_cast<int64_t>(sizeof(typename R::State));
-  static constexpr int64_t kMostVectors = HWY_MAX(8192 / kStateBytes, int64_t{16});
+  static constexpr int64_t kMostStates = HWY_MAX(8192 / kStateBytes, int64_t{16});
   static constexpr int64_t kTogether = 4;
 
  public:
   // Whether windows are better read so although the table holds them: they have many
-  // taps, which are read once.
+  // taps, which are read once, and more lanes than registers hold, or more than one
+  // vector of them and no neighbours to be reduced with.
   static bool Suits(const Plan& plan, const TileView& view) {
     const auto is_disjoint = [](const Axis& axis) { return axis.is_disjoint(); };
+    const int64_t lanes = view.lane_end - view.lane_begin;
     return R::kIsLight && plan.max_taps() > 4 * kTogether &&
-           view.lane_end - view.lane_begin > kInRegisters &&
+           (lanes > kGroup || (lanes > kVector && plan.axes[2].out() < R::kVectors)) &&
            std::all_of(plan.axes, plan.axes + kMaxRank, is_disjoint);
   }
 
@@ -93,114 +108,129 @@ class WindowInParts {
   static HWY_NOINLINE void Run(const Operands& operands, const WindowRun& at,
                                const TileView& view, Range lanes, int64_t out,
                                int64_t index) {
-    const WindowInParts window(operands, at, view, out, index);
     while (lanes.size() > 0) {
-      const int64_t end = HWY_MIN(lanes.begin + kMostVectors * kVector, lanes.end);
-      window.Reduce({lanes.begin, end});
+      const int64_t end = HWY_MIN(lanes.begin + kMostStates * kVector, lanes.end);
+      WindowInParts(operands, at, view, {lanes.begin, end}, out, index).Reduce();
       lanes.begin = end;
     }
   }
 
  private:
   WindowInParts(const Operands& operands, const WindowRun& at, const TileView& view,
-                int64_t out, int64_t index)
+                Range lanes, int64_t out, int64_t index)
       : operands_(operands),
         at_(at),
         view_(view),
+        lanes_(lanes),
         out_(out),
         index_(index),
         window_({at.taps->first_number(), at.share, view.index_step}) {}
 
-  void Reduce(Range lanes) const {
+  void Reduce() const {
     const R reducer(operands_);
-    typename R::State states[kMostVectors];
-    PartSums<R, kMostVectors> sums;
+    typename R::State states[kMostStates];
+    PartSums<R, kMostStates> sums;
     typename R::Doubts doubts = R::NoDoubts();
-    ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) KP_INLINE {
-      for (int64_t i = 0; i < vectors.value; ++i, lane += kVector) {
-        states[v + i] = reducer.Begin(which, window_, out_ + lane,
-                                      index_ + lane * view_.index_step);
+    ForVectors([&](auto vectors, auto which, int64_t lane, auto places,
+                   int64_t v) KP_INLINE {
+      for (int64_t i = 0; i < vectors.value; ++i) {
+        const int64_t at = lane + places(i);
+        states[v + i] =
+            reducer.Begin(which, window_, out_ + at, index_ + at * view_.index_step);
       }
     });
-    AddParts<0>(reducer, lanes, states, sums, doubts);
+    AddParts<0>(reducer, states, sums, doubts);
     if constexpr (kHasFallback<R> && !R::kLooksFirst) {
       bool holds = true;
-      ForVectors(lanes, [&](auto vectors, auto which, int64_t, int64_t v) KP_INLINE {
+      ForVectors([&](auto vectors, auto which, int64_t, auto, int64_t v) KP_INLINE {
         for (int64_t i = 0; i < vectors.value; ++i) {
           holds &= reducer.Holds(which, states[v + i], doubts);
         }
       });
       if (HWY_UNLIKELY(!holds)) {
-        return WindowInParts<typename R::Fallback>::Run(operands_, at_, view_, lanes,
+        return WindowInParts<typename R::Fallback>::Run(operands_, at_, view_, lanes_,
                                                         out_, index_);
       }
     }
-    ForVectors(lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) KP_INLINE {
-      for (int64_t i = 0; i < vectors.value; ++i) {
-        reducer.Finish(which, window_, out_ + lane + i * kVector, states[v + i]);
-      }
-    });
+    ForVectors(
+        [&](auto vectors, auto which, int64_t lane, auto places, int64_t v) KP_INLINE {
+          for (int64_t i = 0; i < vectors.value; ++i) {
+            reducer.Finish(which, window_, out_ + lane + places(i), states[v + i]);
+          }
+        });
   }
 
   template <int kPass>
-  HWY_INLINE void AddParts(const R& reducer, Range lanes, typename R::State* states,
-                           PartSums<R, kMostVectors>& sums,
+  HWY_INLINE void AddParts(const R& reducer, typename R::State* states,
+                           PartSums<R, kMostStates>& sums,
                            typename R::Doubts& doubts) const {
-    const int64_t vectors = CeilDiv(lanes.size(), kVector);
-    StartPass<kPass>(reducer, vectors, states);
+    StartPass<kPass>(reducer, States(), states);
     for (;;) {
       const int64_t count = at_.taps->count();
       int64_t tap = 0;
       if constexpr (R::kIsLight) {
-        for (; tap + kTogether <= count && lanes.size() > kInRegisters;
-             tap += kTogether) {
-          AddToAll<kPass, kTogether>(reducer, lanes, {tap, tap + kTogether}, states,
-                                     doubts);
+        for (; tap + kTogether <= count && lanes_.size() > kGroup; tap += kTogether) {
+          AddToAll<kPass, kTogether>(reducer, {tap, tap + kTogether}, states, doubts);
         }
       }
-      if (tap < count) {
-        AddToAll<kPass, 0>(reducer, lanes, {tap, count}, states, doubts);
-      }
+      if (tap < count) AddToAll<kPass, 0>(reducer, {tap, count}, states, doubts);
       if (!at_.taps->NextPart()) break;
-      sums.Added(count, vectors, states);
+      sums.Added(count, States(), states);
     }
-    sums.EndAll(vectors, states);
+    sums.EndAll(States(), states);
     if constexpr (kPass + 1 < R::kPasses) {
-      AddParts<kPass + 1>(reducer, lanes, states, sums, doubts);
+      AddParts<kPass + 1>(reducer, states, sums, doubts);
     }
   }
 
   // Adds some taps, kTaps of them or, if that is 0, any number.
   template <int kPass, int kTaps>
-  HWY_INLINE void AddToAll(const R& reducer, Range lanes, Range some,
-                           typename R::State* states,
+  HWY_INLINE void AddToAll(const R& reducer, Range some, typename R::State* states,
                            typename R::Doubts& doubts) const {
     constexpr int kVectors = kTaps > 0 ? HWY_MIN(R::kVectors, 2) : R::kVectors;
     ForVectors<kVectors>(
-        lanes, [&](auto vectors, auto which, int64_t lane, int64_t v) KP_INLINE {
+        [&](auto vectors, auto which, int64_t lane, auto places, int64_t v) KP_INLINE {
           constexpr int kCount = vectors.value;
           typename R::State own[kCount];  // in registers
           KP_UNROLL for (int i = 0; i < kCount; ++i) own[i] = states[v + i];
           AddSome<kCount, kPass, kTaps>(reducer, which, window_, *at_.taps, some,
-                                        at_.in + lane, kVector, own, doubts);
+                                        at_.in + lane, places, own, doubts);
           KP_UNROLL for (int i = 0; i < kCount; ++i) states[v + i] = own[i];
         });
   }
 
-  // As ForLanes, with the number of each first vector.
+  // Two or three vectors of a light reducer are made as many as are reduced together:
+  // one at a time would wait for its last tap.
+  bool is_narrow() const {
+    return R::kIsLight && lanes_.size() > kVector && lanes_.size() < kGroup;
+  }
+
+  int64_t States() const {
+    return is_narrow() ? R::kVectors : CeilDiv(lanes_.size(), kVector);
+  }
+
+  // As ForLanes, with the places of vectors, and the number of each first one.
   template <int kVectors = R::kVectors, class Visit>
-  HWY_INLINE void ForVectors(Range lanes, const Visit& visit) const {
+  HWY_INLINE void ForVectors(const Visit& visit) const {
+    if constexpr (R::kIsLight && kVectors == R::kVectors) {
+      if (is_narrow()) {
+        return visit(std::integral_constant<int, kVectors>(), AllLanes{view_.streams},
+                     lanes_.begin, NeighboursUpTo{kVector, lanes_.size() - kVector}, 0);
+      }
+    }
     int64_t v = 0;
-    ForLanes<R::kLanes, kVectors>(lanes.begin, lanes.end, AllLanes{view_.streams},
-                                  [&](auto vectors, auto which, int64_t lane) KP_INLINE {
-                                    visit(vectors, which, lane, v);
-                                    v += vectors.value;
-                                  });
+    ForLanes<R::kLanes, kVectors>(
+        lanes_.begin, lanes_.end, AllLanes{view_.streams},
+        [&](auto vectors, auto which, int64_t lane) KP_INLINE {
+          visit(vectors, which, lane, EvenlyApart{kVector}, v);
+          v += vectors.value;
+        });
   }
 
   const Operands& operands_;
   const WindowRun& at_;
   const TileView& view_;
+  const Range lanes_;
   const int64_t out_;
   const int64_t index_;
   const Window window_;

@@ -108,7 +108,8 @@ class ReduceBox {
       return Reduce<kTogether>(reducer, first, at, lane, out, index, apart);
     }
     for (; lane < end; lane += kVector) {
-      if (HWY_UNLIKELY(lane + kVector > end)) lane = end - kVector;  // steps back over lanes that are done
+      if (HWY_UNLIKELY(lane + kVector > end))
+        lane = end - kVector;  // steps back over lanes that are done
       Reduce<kTogether>(reducer, AllLanes{view_.streams}, at, lane, out, index, apart);
     }
   }
@@ -126,7 +127,8 @@ class ReduceBox {
       states[v] = reducer.Begin(lanes, window, result + v * apart.out,
                                 number + v * apart.index);
     }
-    AddTaps<kCount>(reducer, lanes, window, *at.taps, in, apart.in, states, doubts);
+    AddTaps<kCount>(reducer, lanes, window, *at.taps, in, EvenlyApart{apart.in}, states,
+                    doubts);
     if constexpr (kHasFallback<R> && !R::kLooksFirst) {
       bool holds = true;
       KP_UNROLL for (int v = 0; v < kCount; ++v) {
