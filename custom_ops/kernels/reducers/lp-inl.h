@@ -115,6 +115,7 @@ class LpFormula : public Reducer {
 
  public:
   static constexpr bool kAverages = true;
+  static constexpr int kVectors = 2;  // four are slower, and much more code
   static constexpr size_t kLanes = hn::MaxLanes(D());
 
  protected:

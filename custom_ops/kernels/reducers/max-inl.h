@@ -108,9 +108,9 @@ class MaxOf : public OnePass {
     return true;
   }
 
-  // Windows of integers whose taps are kept are hardly ever large.
+  // Of integers only bytes are pooled often, and hardly ever with their taps.
   static constexpr bool kSeparable =
-      Order::kAssumes || (std::is_integral_v<T> && !kKeepsTaps);
+      Order::kAssumes || (std::is_integral_v<T> && sizeof(T) == 1 && !kKeepsTaps);
   static constexpr int64_t kTapBytes = kKeepsTaps ? 4 : 0;
   static constexpr size_t kVectorBytes = kLanes * sizeof(typename Lanes::Lane);
   static constexpr size_t kSavedBytes = kVectorBytes * (kKeepsTaps ? 2 : 1);

@@ -185,8 +185,8 @@ class Weighing : public Reducer {
 
 // stochastic: one tap, drawn with a probability in proportion to its weight. Its sums
 // are not of parts: a running sum shall come to the same.
-template <class T, bool kKeepsTaps, template <class> class Weights = PlainWeights>
-class StochasticForward : public Weighing<T, Weights> {
+template <class T, template <class> class Weights>
+class Stochastic : public Weighing<T, Weights> {
   using Base = Weighing<T, Weights>;
   using typename Base::D;
   using typename Base::Lanes;
@@ -198,8 +198,7 @@ class StochasticForward : public Weighing<T, Weights> {
 
  public:
   using Fallback =
-      std::conditional_t<Base::kIsPlain,
-                         StochasticForward<T, kKeepsTaps, CarefulWeights>, void>;
+      std::conditional_t<Base::kIsPlain, Stochastic<T, CarefulWeights>, void>;
   struct State {
     Weights<D> weights;
     V threshold;
@@ -208,7 +207,7 @@ class StochasticForward : public Weighing<T, Weights> {
     typename Taps::V tap;
   };
 
-  explicit StochasticForward(const Operands& o)
+  explicit Stochastic(const Operands& o)
       : Base(o),
         y_(static_cast<T*>(o.y)),
         taps_(o.taps, o.parameters.tap_type),
@@ -250,10 +249,8 @@ class StochasticForward : public Weighing<T, Weights> {
       s.running = hn::Add(s.running, s.weights.Of(x));
       const auto is_drawn = hn::AndNot(hn::Le(s.running, s.threshold), was_open);
       s.drawn = hn::IfThenElse(is_drawn, x, s.drawn);
-      if constexpr (kKeepsTaps) {
-        s.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), is_drawn),
-                               Taps::Set(tap), s.tap);
-      }
+      s.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), is_drawn),
+                             Taps::Set(tap), s.tap);
     }
   }
 
@@ -261,7 +258,7 @@ class StochasticForward : public Weighing<T, Weights> {
   HWY_INLINE void Finish(Which lanes, const Window&, int64_t out,
                          const State& s) const {
     Lanes::Store(lanes, s.drawn, y_ + out);
-    if constexpr (kKeepsTaps) taps_.Store(lanes, s.tap, out);
+    taps_.Store(lanes, s.tap, out);
   }
 
  private:
@@ -337,6 +334,8 @@ class Expectation : public Weighing<T, Weights> {
   T* y_;
 };
 
+template <class T>
+using StochasticForward = Stochastic<T, PlainWeights>;
 template <class T>
 using ExpectationForward = Expectation<T, PlainWeights>;
 

@@ -246,7 +246,7 @@ struct TapLanes {
 };
 
 // Where taps are written to, beside lanes of D: indices of one byte, or where lanes
-// have room for them, of any type that a call may have.
+// have room for them, of any type that a call may have; nowhere, if it keeps none.
 template <class D>
 class TapMemory {
  public:

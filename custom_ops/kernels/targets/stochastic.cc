@@ -10,15 +10,8 @@ HWY_BEFORE_NAMESPACE();
 namespace keras_pooling {
 namespace HWY_NAMESPACE {
 
-template <class T>
-using StochasticTraining = StochasticForward<T, true>;
-template <class T>
-using StochasticInference = StochasticForward<T, false>;
-
 Kernel FindStochastic(const KernelRequest& request) {
-  return request.tap_type == TapType::kNone
-             ? ForwardOfFloats<StochasticInference>(request)
-             : ForwardOfFloats<StochasticTraining>(request);
+  return ForwardOfFloats<StochasticForward>(request);
 }
 
 // Its gradient needs each window's sum of weights, which no one keeps.
