@@ -160,6 +160,11 @@ class ReduceBox {
 };
 
 struct ReduceWalk {
+  // Whether each window of a row reads one position that the last one has not.
+  static bool IsInOrder(const Plan& plan) {
+    return plan.max_taps() == plan.axes[2].max_taps() && plan.axes[2].stride() == 1;
+  }
+
   template <class R>
   static void WalkBox(const Plan& plan, const Operands& operands, const TileView& view,
                       const Box& box, void* scratch) {
@@ -168,11 +173,10 @@ struct ReduceWalk {
       if (!AssumptionHolds(plan, reducer, view, box)) {
         return WalkBox<typename R::Fallback>(plan, operands, view, box, scratch);
       }
-    } else if (plan.max_taps() > plan.axes[2].max_taps() &&
-               plan.max_taps() <= TapTable::kMost && !ReduceBox<R>::Fetches(plan) &&
-               !WindowInParts<R>::Suits(plan, view)) {
-      // Windows jump from row to row, which memory does not like. In parts they come
-      // in its own order.
+    } else if (plan.max_taps() <= TapTable::kMost && !IsInOrder(plan) &&
+               !ReduceBox<R>::Fetches(plan) && !WindowInParts<R>::Suits(plan, view)) {
+      // Windows jump from row to row, or have all their lanes read a few at a time:
+      // memory does not like either. In parts they come in its own order.
       Touch(reducer, view, view.in, InputsOf(plan, box));
     }
     ReduceBox<R> outputs(plan, operands, view, box);
