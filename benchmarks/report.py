@@ -52,17 +52,19 @@ def copy_share(record: Record) -> float | None:
     return None if ours is None or copy is None else copy / ours
 
 
-def ratio(record: Record, name: str) -> float | None:
+def ratio(record: Record, name: str, own: str = OURS) -> float | None:
     """Returns a peer's time over ours; None where it has none, or another result."""
-    theirs, ours = median(record, name), median(record, OURS)
+    theirs, ours = median(record, name), median(record, own)
     if theirs is None or ours is None or name in record["differs"]:
         return None
     return theirs / ours
 
 
-def ratios(records: list[Record], name: str, mode: str) -> list[float]:
+def ratios(
+    records: list[Record], name: str, mode: str, own: str = OURS
+) -> list[float]:
     """Returns a peer's times over ours in one mode, in the rows that it has."""
-    found = (ratio(record, name) for record in records if record["mode"] == mode)
+    found = (ratio(record, name, own) for record in records if record["mode"] == mode)
     return [value for value in found if value is not None]
 
 

@@ -16,7 +16,7 @@ from row import BYTES, MOVED, Row
 
 COUNT = 200  # of the draw that the bars are said of
 SEED = 1
-PEERS = "tf,litert,openvino"
+PEERS = "tf,litert,openvino,core"
 ROUNDS = 5
 
 BATCHES = (1, 2, 7, 8, 32)

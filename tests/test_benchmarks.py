@@ -163,9 +163,9 @@ def test_quantiles_lie_between_neighbours():
     assert distribution.quantile([7.0], 0.05) == 7.0
 
 
-def results_of_shapes(tf, litert=(), differs=()):
+def results_of_shapes(tf, litert=(), core=(), differs=()):
     """Results of ten shapes and more, whose times are multiples of ours."""
-    peers = {"tf": tf, "litert": litert}
+    peers = {"tf": tf, "litert": litert, "core": core}
     rows = []
     for i in range(len(tf)):
         times = {name: values[i] for name, values in peers.items() if i < len(values)}
@@ -203,6 +203,14 @@ def test_the_worst_tenth_is_listed_with_its_shapes():
         "| 019-a | max 1×4×4×8 | 2/2 | **1.05** | 1 | 1.05 | – |",
         "| 018-a | max 1×4×4×8 | 2/2 | **1.10** | 1 | 1.1 | – |",
     ]
+
+
+def test_runtimes_are_compared_with_the_core_alone_too():
+    text = distribution.markdown(results_of_shapes([1.0], litert=[0.5], core=[0.25]))
+    assert "| LiteRT, forward | 1 | 0.50 | 0.50 | 0.50 | 0.50 | 0.50 | 0% |" in text
+    over = "LiteRT, forward, over ours, C entry"
+    assert f"| {over} | 1 | 2.00 | 2.00 | 2.00 | 2.00 | 2.00 | 100% |" in text
+    assert "ours, C entry, forward" not in text  # it is not a rival
 
 
 def test_a_peer_with_another_result_has_no_ratio_and_is_named():

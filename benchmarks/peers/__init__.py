@@ -22,7 +22,8 @@ BEFORE = "before"  # another build of ours, if `KERAS_POOLING_BEFORE` names its 
 COPY = "copy"  # not a rival: what the memory of this machine allows
 
 
-HOSTS = (f"{OURS}-jax", f"{OURS}-torch")  # ours too, under other frameworks
+CORE = "core"  # ours too, without a framework: what its call costs the rows shows
+HOSTS = (f"{OURS}-jax", f"{OURS}-torch", CORE)  # ours too, under other frameworks
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ PEERS = (
         for name, title in {"jax": "JAX", "torch": "torch"}.items()
         for environment in [_REQUIRED | {"KERAS_BACKEND": name}]
     ),
+    Peer(CORE, "ours, C entry", "core_peer", _OURS, _REQUIRED),
     Peer("tf", "TF", "tensorflow_peer", _OURS, _ONEDNN),
     Peer("tf-eager", "TF eager", "tensorflow_peer", _OURS, _ONEDNN),
     Peer("tf-plain", "TF, no oneDNN", "tensorflow_peer", _OURS, _PLAIN),
