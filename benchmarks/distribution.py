@@ -32,7 +32,7 @@ INTRODUCTION = (
     "% of the shapes reach. A peer without such a pool, or with another result, has no",
     "ratio there. Times are medians of one pool in ms, *share* is that of a copy's",
     "bandwidth. TensorFlow calls our op, and it takes about 0.15 ms to call a graph of",
-    "one; the runtimes are called without it, and so is *ours, C entry*: the same core,",
+    "one; the runtimes are called without it, and so is *ours, C entry*: the same core",
     "on arrays that are there already.",
 )
 

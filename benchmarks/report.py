@@ -60,9 +60,7 @@ def ratio(record: Record, name: str, own: str = OURS) -> float | None:
     return theirs / ours
 
 
-def ratios(
-    records: list[Record], name: str, mode: str, own: str = OURS
-) -> list[float]:
+def ratios(records: list[Record], name: str, mode: str, own: str = OURS) -> list[float]:
     """Returns a peer's times over ours in one mode, in the rows that it has."""
     found = (ratio(record, name, own) for record in records if record["mode"] == mode)
     return [value for value in found if value is not None]

@@ -85,7 +85,8 @@ int main() {
     std::vector<Plan> plans;
     const std::string error = MakePlans(spec, 1, 1, sizes, Regions(), &plans);
     CHECK(error.empty(), what + ": " + error);
-    const Plan& plan = plans.front();
+    Plan& plan = plans.front();
+    for (Axis& axis : plan.axes) axis.IndexReaders();
     Box box;
     for (int axis = 0; axis < kMaxRank; ++axis) {
       box.axes[axis] = Part(plan.axes[axis].in(), random);

@@ -6,11 +6,14 @@
 
 namespace keras_pooling {
 
-bool PlanRun::streams() const {
-  constexpr int64_t kMostCached = int64_t{32} << 20;
+int64_t PlanRun::bytes() const {
   const int64_t positions = plan.in_positions() + plan.out_positions();
-  return plan.planes() * positions * element_size() > kMostCached;
+  return plan.planes() * positions * element_size();
 }
+
+bool PlanRun::streams() const { return bytes() > int64_t{32} << 20; }
+
+bool PlanRun::is_cached() const { return bytes() <= int64_t{2} << 20; }
 
 int64_t PlanRun::Cost(int64_t lanes) const {
   double steps = 1.0;

@@ -41,6 +41,9 @@ struct PlanRun {
   // Whether input and output are far larger than caches: then what is written had
   // better not go through them.
   bool streams() const;
+  // Whether they are so small that who made the input has left it in a cache.
+  bool is_cached() const;
+  int64_t bytes() const;  // of input and output
 
   // Nanoseconds for one visited position of `lanes` lanes, roughly: the taps of all
   // windows, shared out among the positions that are visited for them.

@@ -35,6 +35,7 @@ struct Columns {
           1,
           0,
           1,
+          run.is_cached(),
           false};
       Operands operands = run.call.operands;
       if (self.result_bytes == 0) {

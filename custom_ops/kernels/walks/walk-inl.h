@@ -106,10 +106,11 @@ HWY_INLINE bool AssumptionHolds(const Plan& plan, const R& reducer,
   return holds;
 }
 
-// Reads a box to bring it into the cache.
+// Reads a box to bring it into the cache. What is there already would be read twice.
 template <class R>
 HWY_INLINE void Touch(const R& reducer, const TileView& view, const Strides& side,
                       const Box& box) {
+  if (view.is_cached) return;
   ForPieces(view, side, box, [&](int64_t from, int64_t length) HWY_ATTR {
     reducer.Touch(from, length);
   });
