@@ -99,6 +99,15 @@ def test_figures_of_the_benchmark_are_those_that_were_measured(name):
     assert len(rows) >= 9 and set(rows) <= measured
 
 
+def test_figures_of_random_shapes_are_those_that_were_measured():
+    results = [path.read_text() for path in RESULTS.glob("shapes-*.md")]
+    measured = {line for text in results for line in text.splitlines()}
+    text = (REPOSITORY / "docs" / "performance.md").read_text()
+    _, head, rows = text.partition("| against | shapes |")
+    rows = (head + rows).split("\n\n")[0].splitlines()
+    assert len(rows) >= 6 and set(rows) <= measured
+
+
 def test_the_readme_has_a_row_for_every_layer_and_its_function():
     import keras_pooling as kp
 
