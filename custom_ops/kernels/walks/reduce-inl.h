@@ -108,8 +108,8 @@ class ReduceBox {
       return Reduce<kTogether>(reducer, first, at, lane, out, index, apart);
     }
     for (; lane < end; lane += kVector) {
-      if (HWY_UNLIKELY(lane + kVector > end))
-        lane = end - kVector;  // steps back over lanes that are done
+      // The last one steps back over lanes that are done.
+      if (HWY_UNLIKELY(lane + kVector > end)) lane = end - kVector;
       Reduce<kTogether>(reducer, AllLanes{view_.streams}, at, lane, out, index, apart);
     }
   }
