@@ -23,7 +23,7 @@ BARS = (
     ("litert", "forward", "median", 1.0),
     ("openvino", "forward", "median", 1.0),
 )
-RUNTIMES = ("openvino", "litert")  # which no framework calls: nor the core, beside them
+RUNTIMES = ("openvino", "litert")  # called without a framework, as the core is
 WORST = 0.1  # the share of the shapes that is listed
 INTRODUCTION = (
     "Written by `make bench SHAPES=…`, not edited by hand: pools of published networks",
@@ -31,7 +31,7 @@ INTRODUCTION = (
     "in turn in one run. A ratio is the peer's time over ours. *Worst 5 %* is what 95",
     "% of the shapes reach. A peer without such a pool, or with another result, has no",
     "ratio there. Times are medians of one pool in ms, *share* is that of a copy's",
-    "bandwidth. TensorFlow calls our op, and it takes about 0.15 ms to call a graph of",
+    "bandwidth. TensorFlow calls our op, and it takes about 0.12 ms to call a graph of",
     "one; the runtimes are called without it, and so is *ours, C entry*: the same core",
     "on arrays that are there already.",
 )

@@ -237,11 +237,13 @@ def test_a_row_is_measured_and_reported(tmp_path):
 
 
 def test_random_shapes_are_measured_and_reported(tmp_path):
-    options = ["--shapes", "3", "--rows", "00[12]*", "--peers", "tf", "--rounds", "1"]
+    options = ["--shapes", "3", "--rows", "00[12]*", "--rounds", "1"]
+    options += ["--peers", "tf,core"]
     run_python(str(BENCHMARKS / "run.py"), *options, "--output-dir", str(tmp_path))
     (written,) = tmp_path.glob("shapes-*-quick.json")
     results = json.loads(written.read_text())
     assert [record["differs"] for record in results["rows"]] == [[]] * 4
+    assert sum("core" in record["times"] for record in results["rows"]) == 2
     assert results["drawn"] == {"count": 3, "seed": shapes.SEED}
     text = written.with_suffix(".md").read_text()
     assert "| TF, training | 2 |" in text

@@ -22,8 +22,8 @@ BEFORE = "before"  # another build of ours, if `KERAS_POOLING_BEFORE` names its 
 COPY = "copy"  # not a rival: what the memory of this machine allows
 
 
-CORE = "core"  # ours too, without a framework: what its call costs the rows shows
-HOSTS = (f"{OURS}-jax", f"{OURS}-torch", CORE)  # ours too, under other frameworks
+CORE = "core"  # ours too, called without a framework
+HOSTS = (f"{OURS}-jax", f"{OURS}-torch", CORE)  # ours too, in other ways
 
 
 @dataclass(frozen=True)

@@ -49,11 +49,12 @@ def prepare(row: Row, variant: str) -> Prepared:
     for x in prepared.given(row, prepared.inputs(row)):
         (y,) = prepared.given(row, [np.zeros(row.output_shape, x.dtype)])
         kinds = ([(_TYPES[row.dtype], array.shape)] for array in (x, y))
-        calls.append((entry.Frame(op, *kinds), x, y))
+        addresses = [array.ctypes.data for array in (x, y)]
+        calls.append((entry.Frame(op, *kinds), addresses, (x, y)))  # kept alive
 
     def run() -> Any:
-        for frame, x, y in calls:
-            frame.run([x.ctypes.data, y.ctypes.data])
-        return calls[0][2]
+        for frame, addresses, _ in calls:
+            frame.run(addresses)
+        return calls
 
-    return Prepared(run, lambda y: [y])
+    return Prepared(run, lambda calls: [calls[0][2][1]])
