@@ -112,17 +112,26 @@ struct Stretch {
 };
 
 // Whether all numbers that `of` makes of taps are from `least` on, fewer than `size`
-// further.
+// further. A block becomes vectors; a run's last one steps back over taps that are
+// done.
 template <class Number, class Tap, class Of>
 bool AreWithin(const Runs<Tap>& runs, Number least, Number size, const Of& of) {
-  Number most = 0;  // lesser ones become large
+  constexpr int64_t kBlock = 16;
+  Number most[kBlock] = {};  // lesser ones become large
+  const auto see = [&](const Tap* taps, int64_t count) {
+#pragma GCC unroll 1  // to be a vector, it must stay a loop
+    for (int64_t i = 0; i < count; ++i) {
+      most[i] = std::max(most[i], static_cast<Number>(of(taps[i]) - least));
+    }
+  };
   for (int64_t run = 0; run < runs.count; ++run) {
     const Tap* const from = runs.first + run * runs.apart;
-    for (int64_t i = 0; i < runs.length; ++i) {
-      most = std::max(most, static_cast<Number>(of(from[i]) - least));
+    if (runs.length < kBlock) see(from, runs.length);
+    for (int64_t i = 0; i < runs.length && runs.length >= kBlock; i += kBlock) {
+      see(from + std::min(i, runs.length - kBlock), kBlock);
     }
   }
-  return most < size;
+  return *std::max_element(most, most + kBlock) < size;
 }
 
 // By remainders: each as its fraction of the period, for which it takes one

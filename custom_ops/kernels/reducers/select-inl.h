@@ -53,6 +53,7 @@ class SelectBackward : public OnePass {
 
   static constexpr bool kScatters = true;
   using Lane = typename Lanes::Lane;
+  using Result = T;
 
   template <class Which>
   HWY_INLINE const Lane* LoadGradients(Which lanes, int64_t out, Lane* room) const {
@@ -76,9 +77,11 @@ class SelectBackward : public OnePass {
     return static_cast<hwy::MakeUnsigned<Tap>>(taps_[out]);
   }
 
+  HWY_INLINE Result* ResultAt(int64_t in) const { return dx_ + in; }
+
   template <class Which>
-  HWY_INLINE void StoreSums(Which lanes, const Lane* from, int64_t in) const {
-    Lanes::Store(lanes, lanes.Load(D(), from), dx_ + in);
+  HWY_INLINE void StoreSums(Which lanes, const Lane* from, Result* to) const {
+    Lanes::Store(lanes, lanes.Load(D(), from), to);
   }
 
  private:

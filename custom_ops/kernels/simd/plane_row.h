@@ -18,9 +18,6 @@ struct PlaneRow {
 };
 using MoveRowFn = void (*)(const PlaneRow& row, void* tensor, void* scratch);
 
-// Copies past the caches.
-using StreamFn = void (*)(const void* from, void* to, int64_t bytes);
-
 }  // namespace keras_pooling
 
 #endif  // KERAS_POOLING_KERNELS_SIMD_PLANE_ROW_H_

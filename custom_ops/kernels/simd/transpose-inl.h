@@ -9,8 +9,6 @@
 #define KERAS_POOLING_KERNELS_SIMD_TRANSPOSE_INL_H_
 #endif
 
-#include <cstring>
-
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/simd/plane_row.h"
@@ -108,19 +106,6 @@ void UnpackRow(const PlaneRow& row, void* tensor, void* scratch) {
       }
     }
   }
-}
-
-// Copies past the caches.
-HWY_INLINE void Stream(const uint8_t* from, uint8_t* to, int64_t count) {
-  const hn::ScalableTag<uint8_t> d;
-  constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(decltype(d)()));
-  const auto over = static_cast<int64_t>(reinterpret_cast<uintptr_t>(to) % kVector);
-  const int64_t head = HWY_MIN((kVector - over) % kVector, count);
-  std::memcpy(to, from, static_cast<size_t>(head));
-  int64_t i = head;
-  for (; i + kVector <= count; i += kVector)
-    hn::Stream(hn::LoadU(d, from + i), d, to + i);
-  std::memcpy(to + i, from + i, static_cast<size_t>(count - i));
 }
 
 template <class U>

@@ -67,7 +67,7 @@ Axis::Axis(int64_t in, std::vector<Span> spans) : in_(in) {
 
 Span Axis::ClippedSpan(int64_t o) const {
   const UniformWindows& u = uniform_;
-  const int64_t start = Start(o);
+  const int64_t start = this->start(o);
   const int64_t first_tap = start < 0 ? CeilDiv(-start, u.dilation) : 0;
   const auto taps_before = [&](int64_t end) {  // taps at positions < end
     return end <= start ? 0 : std::min(u.taps, CeilDiv(end - start, u.dilation));

@@ -68,7 +68,12 @@ class Axis {
   Span span(int64_t o) const {
     if (!is_uniform()) return spans_[static_cast<size_t>(o)];
     if (o < whole_.begin || o >= whole_.end) return ClippedSpan(o);
-    return {Start(o), 0, uniform_.taps, uniform_.taps};
+    return {start(o), 0, uniform_.taps, uniform_.taps};
+  }
+  // Where a window begins; a uniform one as if the input cut nothing off.
+  int64_t start(int64_t o) const {
+    return is_uniform() ? o * uniform_.stride - uniform_.pad_before
+                        : spans_[static_cast<size_t>(o)].first;
   }
 
   // The windows that read a position; of irregular windows only after IndexReaders().
@@ -111,9 +116,6 @@ class Axis {
   int64_t DivisorAt(int64_t position) const;
 
  private:
-  int64_t Start(int64_t o) const {  // as if it were whole
-    return o * uniform_.stride - uniform_.pad_before;
-  }
   Span ClippedSpan(int64_t o) const;
 
   int64_t in_;

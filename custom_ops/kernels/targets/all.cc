@@ -44,10 +44,6 @@ MoveRowFn FindMoveRow(int64_t element_size, bool pack, int64_t lanes) {
   }
 }
 
-void StreamBytes(const void* from, void* to, int64_t bytes) {
-  Stream(static_cast<const uint8_t*>(from), static_cast<uint8_t*>(to), bytes);
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace keras_pooling
 HWY_AFTER_NAMESPACE();

@@ -46,8 +46,8 @@ Kernel Backward(Walk walk) {
               true};
     }
     if (walk == Walk::kScatterColumns) {
-      return {&ColumnScatterWalk::WalkBox<R>, &ScatterWalk::ScratchBytes<R>,
-              kLanesOf<R>, false};
+      return {&ColumnScatterWalk::WalkBox<R>, &ColumnScatterWalk::ScratchBytes<R>,
+              kLanesOf<R>, true};
     }
   }
   if constexpr (!std::is_void_v<typename R::Adjoint>) {

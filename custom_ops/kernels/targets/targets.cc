@@ -13,9 +13,8 @@ KP_TARGETS(KP_SUPPORT)
 
 // Best first.
 constexpr Target kTargets[] = {
-#define KP_ENTRY(Namespace, name, is_supported)                                 \
-  {name, &Supports##Namespace, &Namespace::FindKernel, &Namespace::FindMoveRow, \
-   &Namespace::StreamBytes},
+#define KP_ENTRY(Namespace, name, is_supported) \
+  {name, &Supports##Namespace, &Namespace::FindKernel, &Namespace::FindMoveRow},
     KP_TARGETS(KP_ENTRY)
 #undef KP_ENTRY
 };

@@ -57,7 +57,6 @@ struct Target {
   bool (*is_supported)();
   Kernel (*find_kernel)(const KernelRequest& request);
   MoveRowFn (*find_move)(int64_t element_size, bool pack, int64_t lanes);
-  StreamFn stream;
 };
 
 // The instruction sets that this machine can run, best first, by name.
@@ -75,7 +74,6 @@ std::string ForceTarget(const std::string& name);
   namespace Namespace {                                                  \
   Kernel FindKernel(const KernelRequest& request);                       \
   MoveRowFn FindMoveRow(int64_t element_size, bool pack, int64_t lanes); \
-  void StreamBytes(const void* from, void* to, int64_t bytes);           \
   }
 KP_TARGETS(KP_DECLARE)
 #undef KP_DECLARE

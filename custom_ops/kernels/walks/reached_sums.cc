@@ -27,10 +27,10 @@ int64_t TableBytes(const Plan& plan) {
 
 Reach::Reach(const Axis& axis, Range inputs)
     : axis_(axis), outputs_(axis.OutputsOf(inputs)), reached_(inputs) {
-  for (int64_t o = outputs_.begin; o < outputs_.end; ++o) {
-    reached_.begin = std::min(reached_.begin, Start(o));
-    reached_.end = std::max(reached_.end, Start(o) + Taps(o));
-  }
+  if (outputs_.size() == 0) return;
+  const int64_t last = outputs_.end - 1;  // windows begin and end in order
+  reached_ = {std::min(inputs.begin, Start(outputs_.begin)),
+              std::max(inputs.end, Start(last) + Taps(last))};
 }
 
 int64_t ReachedSums::Bytes(const Plan& plan, const Box& box, int64_t lanes,
@@ -83,6 +83,12 @@ void ReachedSums::FindBase() {
   strides_.base = 0;
   strides_.base = -strides_.At(reach_[0].reached().begin, held_.held().begin,
                                reach_[2].reached().begin);
+}
+
+void ReachedSums::Restart() {
+  held_.Restart();
+  next_stored_ = reach_[1].reached().begin;
+  FindBase();
 }
 
 void ReachedSums::Slide() {

@@ -17,12 +17,9 @@ class Reach {
   Reach(const Axis& axis, Range inputs);
 
   // Windows of one size count as whole wherever they lie.
-  int64_t Start(int64_t o) const {
-    const Span span = axis_.span(o);
-    return axis_.stride() > 0 ? span.first - span.first_tap : span.first;
-  }
+  int64_t Start(int64_t o) const { return axis_.start(o); }
   int64_t Taps(int64_t o) const {
-    return axis_.stride() > 0 ? axis_.max_taps() : axis_.span(o).count;
+    return axis_.is_uniform() ? axis_.max_taps() : axis_.span(o).count;
   }
   Range outputs() const { return outputs_; }
   Range reached() const { return reached_; }
@@ -55,6 +52,9 @@ class ReachedSums {
     return Of(reach_[0].Start(d), reach_[1].Start(h), 0);
   }
   int64_t ColumnAt(int64_t w) const { return reach_[2].Start(w) * strides_.stride[2]; }
+
+  // Begins anew, with sums of zero.
+  void Restart();
 
   // Calls add(d, h) for every row of outputs, and store(d, h) for every row of the box
   // when its sums are done.

@@ -11,7 +11,8 @@
 //                                        lie: in `room` if they had to be converted
 //   TapsAreBelow(lanes, tap_at, taps)    whether all of the vector's taps are
 //   TapOf(tap_at)                        the tap of one output
-//   StoreSums(lanes, from, result_at)    stores one vector of sums
+//   ResultAt(result_at)                  where a result belongs, of type Result
+//   StoreSums(lanes, from, to)           stores one vector of sums
 #if defined(KERAS_POOLING_KERNELS_WALKS_SCATTER_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef KERAS_POOLING_KERNELS_WALKS_SCATTER_INL_H_
 #undef KERAS_POOLING_KERNELS_WALKS_SCATTER_INL_H_
@@ -19,6 +20,8 @@
 #define KERAS_POOLING_KERNELS_WALKS_SCATTER_INL_H_
 #endif
 
+#include "kernels/simd/stream-inl.h"
+#include "kernels/spec/integers.h"
 #include "kernels/walks/reached_sums.h"
 #include "kernels/walks/walk-inl.h"
 
@@ -48,30 +51,28 @@ class Sums {
   HWY_INLINE void Add(const R& reducer, bool is_whole, int64_t out, int64_t lanes,
                       int64_t apart, Lane* at) const {
     int64_t lane = 0;
-    if (is_whole) {
-      for (; lane + kVector <= lanes; lane += kVector) {
-        AddVector<true>(reducer, AllLanes(), kVector, out + lane, apart,
-                        at + lane * apart);
-      }
+    for (; lane + kVector <= lanes; lane += kVector) {
+      AddVector(reducer, is_whole, AllLanes(), kVector, out + lane, apart,
+                at + lane * apart);
     }
-    for (; lane < lanes; lane += kVector) {
-      const int64_t rest = HWY_MIN(lanes - lane, kVector);
-      AddVector<false>(reducer, FirstLanes{static_cast<size_t>(rest)}, rest, out + lane,
-                       apart, at + lane * apart);
+    if (lane < lanes) {
+      const int64_t rest = lanes - lane;
+      AddVector(reducer, is_whole, FirstLanes{static_cast<size_t>(rest)}, rest,
+                out + lane, apart, at + lane * apart);
     }
   }
 
   ReachedSums reached;
 
  private:
-  template <bool kWhole, class Which>
-  HWY_INLINE void AddVector(const R& reducer, Which which, int64_t lanes, int64_t out,
-                            int64_t apart, Lane* at) const {
+  template <class Which>
+  HWY_INLINE void AddVector(const R& reducer, bool is_whole, Which which, int64_t lanes,
+                            int64_t out, int64_t apart, Lane* at) const {
     HWY_ALIGN Lane room[R::kLanes];
     const Lane* const given = reducer.LoadGradients(which, out, room);
     const int32_t* const table = reached.table();
     const int64_t taps = reached.taps();
-    if (kWhole && HWY_LIKELY(reducer.TapsAreBelow(which, out, taps))) {
+    if (HWY_LIKELY(is_whole && reducer.TapsAreBelow(which, out, taps))) {
       if (HWY_LIKELY(apart == 1)) {
         for (int64_t i = 0; i < lanes; ++i) {
           at[table[reducer.TapOf(out + i)] + i] += given[i];
@@ -142,7 +143,8 @@ struct ScatterWalk {
           const int64_t in = view.in.At(d, h, w);
           ForLanes<R::kLanes, 1>(view.lane_begin, view.lane_end, AllLanes{view.streams},
                                  [&](auto, auto which, int64_t lane) KP_INLINE {
-                                   reducer.StoreSums(which, from + lane, in + lane);
+                                   reducer.StoreSums(which, from + lane,
+                                                     reducer.ResultAt(in + lane));
                                  });
         }
       };
@@ -155,35 +157,74 @@ struct ScatterWalk {
   static constexpr int64_t kAhead = 4;
 };
 
-// The same of planes, whose outputs lie side by side: lanes are neighbouring windows of
-// a row, and what they read is a stride apart.
+// The same of planes, whose outputs lie side by side: a vector's lanes are neighbouring
+// windows of a row, and what they read is a stride apart. The view's lanes are planes.
 struct ColumnScatterWalk {
+  // The sums, then room for the results of a plane that are to go past the caches.
+  template <class R>
+  static int64_t ScratchBytes(const Plan& plan, const Box& box, int64_t) {
+    return SumsBytes<R>(plan, box) +
+           box.positions() * static_cast<int64_t>(sizeof(typename R::Result));
+  }
+
   template <class R>
   static void WalkBox(const Plan& plan, const Operands& operands, const TileView& view,
                       const Box& box, void* scratch) {
+    using Result = typename R::Result;
     const R reducer(operands);
+    auto* const room = reinterpret_cast<Result*>(static_cast<char*>(scratch) +
+                                                 SumsBytes<R>(plan, box));
     ForDepths(plan, box, [&](const Box& part) HWY_ATTR {
       Sums<R> sums(plan, part, 1, scratch);
       ReachedSums& reached = sums.reached;
-      const Range columns = reached.outputs(2);
-      const int64_t count = columns.end - columns.begin;
-      const auto add = [&](int64_t d, int64_t h) HWY_ATTR {
-        if (count == 0) return;
-        const bool is_whole = reached.UseShape(reached.Taps(0, d), reached.Taps(1, h),
-                                               plan.axes[2].max_taps());
-        sums.Add(reducer, is_whole, view.out.At(d, h, columns.begin), count,
-                 plan.axes[2].stride(),
-                 sums.At(reached.RowAt(d, h)) + reached.ColumnAt(columns.begin));
-      };
-      const auto store = [&](int64_t d, int64_t h) HWY_ATTR {
-        const auto* const from = sums.At(reached.Of(d, h, 0));
-        ForLanes<R::kLanes, 1>(
-            part.axes[2].begin, part.axes[2].end, AllLanes(),
-            [&](auto, auto lanes, int64_t w)
-                KP_INLINE { reducer.StoreSums(lanes, from + w, view.in.At(d, h, w)); });
-      };
-      reached.Run(add, store);
+      const Range windows = reached.outputs(2);
+      const Range columns = part.axes[2];
+      const bool streams = view.streams && IsOnePiece(plan, part);
+      for (int64_t plane = view.lane_begin; plane < view.lane_end; ++plane) {
+        const int64_t in = plane * plan.in_positions();
+        const int64_t out = plane * plan.out_positions() + windows.begin;
+        const int64_t first =
+            view.in.At(part.axes[0].begin, part.axes[1].begin, columns.begin);
+        Result* const results = reducer.ResultAt(in + first);
+        Result* const to = streams ? room : results;
+        const auto add = [&](int64_t d, int64_t h) HWY_ATTR {
+          if (windows.size() == 0) return;
+          const bool is_whole = reached.UseShape(reached.Taps(0, d), reached.Taps(1, h),
+                                                 plan.axes[2].max_taps());
+          sums.Add(reducer, is_whole, view.out.At(d, h, 0) + out, windows.size(),
+                   plan.axes[2].stride(),
+                   sums.At(reached.RowAt(d, h)) + reached.ColumnAt(windows.begin));
+        };
+        const auto store = [&](int64_t d, int64_t h) HWY_ATTR {
+          const auto* const from = sums.At(reached.Of(d, h, columns.begin));
+          Result* const row = to + (view.in.At(d, h, columns.begin) - first);
+          ForLanes<R::kLanes, 1>(0, columns.size(), AllLanes(),
+                                 [&](auto, auto lanes, int64_t w) KP_INLINE {
+                                   reducer.StoreSums(lanes, from + w, row + w);
+                                 });
+        };
+        if (plane > view.lane_begin) reached.Restart();
+        reached.Run(add, store);
+        if (streams) {
+          Stream(to, results, part.positions() * static_cast<int64_t>(sizeof(Result)));
+        }
+      }
     });
+  }
+
+ private:
+  template <class R>
+  static int64_t SumsBytes(const Plan& plan, const Box& box) {
+    return RoundUp(ScatterWalk::ScratchBytes<R>(plan, box, 1));
+  }
+
+  // Whether a plane's part is one piece of memory: whole rows, and if not all of them,
+  // of one depth.
+  static bool IsOnePiece(const Plan& plan, const Box& part) {
+    const Range* const axes = part.axes;
+    const bool has_whole_rows = axes[2].size() == plan.axes[2].in();
+    const bool has_all_rows = axes[1].size() == plan.axes[1].in();
+    return has_whole_rows && (has_all_rows || axes[0].size() == 1);
   }
 };
 

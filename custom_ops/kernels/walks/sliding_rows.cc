@@ -11,9 +11,13 @@ SlidingRows::SlidingRows(int64_t depths, Range all, int64_t count, int64_t row_b
       all_(all),
       count_(count),
       row_bytes_(row_bytes),
-      first_(all.begin),
       memory_(static_cast<char*>(memory)) {
-  std::memset(memory_, 0, static_cast<size_t>(depths * count * row_bytes));
+  Restart();
+}
+
+void SlidingRows::Restart() {
+  std::memset(memory_, 0, static_cast<size_t>(depths_ * count_ * row_bytes_));
+  first_ = all_.begin;
 }
 
 void SlidingRows::SlideTo(int64_t row) {

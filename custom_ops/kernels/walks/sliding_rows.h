@@ -22,6 +22,8 @@ class SlidingRows {
   Range held() const { return {first_, first_ + count_}; }
   bool hold_all() const { return count_ >= all_.size(); }
 
+  // Holds the first rows again, all zeros.
+  void Restart();
   // Lets rows before `row` go. The others stay, at another place, and rows behind them
   // come, all zeros.
   void SlideTo(int64_t row);
