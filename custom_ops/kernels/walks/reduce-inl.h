@@ -118,7 +118,7 @@ class ReduceBox {
   HWY_INLINE void Reduce(const R& reducer, Lanes lanes, const WindowRun& at,
                          int64_t lane, int64_t out, int64_t index, Apart apart) const {
     const Window window = {at.taps->first_number(), at.share, view_.index_step};
-    const int64_t in = at.in + lane;
+    const int64_t in = InOneRegister(at.in + lane);
     const int64_t result = out + lane;
     const int64_t number = index + lane * view_.index_step;
     typename R::State states[kCount];

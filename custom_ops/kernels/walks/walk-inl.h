@@ -23,6 +23,13 @@ namespace HWY_NAMESPACE {
 #undef KP_INLINE
 #define KP_INLINE HWY_ATTR __attribute__((always_inline))
 
+// Makes the compiler hold a sum as one number: it would keep its parts, for which there
+// are too few registers, and add them for every tap.
+HWY_INLINE int64_t InOneRegister(int64_t number) {
+  asm("" : "+r"(number));
+  return number;
+}
+
 // What a reducer may ask of the window at hand.
 struct Window {
   int64_t first_tap;
