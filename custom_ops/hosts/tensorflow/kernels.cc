@@ -1,9 +1,11 @@
 // TensorFlow's side of the ops: tensors in, the C entry, tensors out. What an op
 // computes and what it demands of its inputs is behind that, for every host.
+#include <algorithm>
 #include <cstring>
 
 #include "hosts/tensorflow/node_op.h"
 #include "hosts/tensorflow/register_kernels.h"
+#include "kernels/execution/parts.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/tensor_shape.h"
 #include "tensorflow/core/util/work_sharder.h"
@@ -17,15 +19,31 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::TensorShape;
 
-// TensorFlow's own intra-op threads.
+// How many threads are worth it for so much work. TensorFlow's sleep between ops, and
+// to wake one takes longer than to share out a small pool would save.
+int ThreadsFor(double nanoseconds, int most) {
+  constexpr double kLeast = 150000.0;
+  return static_cast<int>(
+      std::clamp(nanoseconds / kLeast, 1.0, std::max(1.0 * most, 1.0)));
+}
+
+// TensorFlow's own intra-op threads, as helpers. Its own way to share work out gives
+// every thread its part, and waits for the one that wakes up last.
 void RunOnWorkers(void* pool, int64_t total, int64_t cost,
                   void (*work)(const void* context, int64_t begin, int64_t end),
                   const void* context) {
   const auto* workers =
       static_cast<const tensorflow::DeviceBase::CpuWorkerThreads*>(pool);
-  tensorflow::Shard(
-      workers->num_threads, workers->workers, total, cost,
-      [work, context](int64_t begin, int64_t end) { work(context, begin, end); });
+  const int most =
+      std::min(workers->num_threads, tensorflow::GetPerThreadMaxParallelism());
+  const int threads =
+      ThreadsFor(static_cast<double>(total) * static_cast<double>(cost), most);
+  Parts::Share(total, cost, threads, {work, context},
+               [workers](const auto& parts, int64_t helpers) {
+                 for (int64_t i = 0; i < helpers; ++i) {
+                   workers->workers->Schedule([parts] { parts->RunSome(); });
+                 }
+               });
 }
 
 // Tensors as the C entry takes them.
