@@ -13,7 +13,11 @@ int64_t PlanRun::bytes() const {
 
 bool PlanRun::streams() const { return bytes() > int64_t{32} << 20; }
 
-bool PlanRun::is_cached() const { return bytes() <= int64_t{2} << 20; }
+bool PlanRun::is_cached() const {
+  // To keep taps is so much work for each that few reads are under way at a time: an
+  // input that is in no near cache after all would be waited for.
+  return call.operands.taps == nullptr && bytes() <= int64_t{2} << 20;
+}
 
 int64_t PlanRun::Cost(int64_t lanes) const {
   double steps = 1.0;

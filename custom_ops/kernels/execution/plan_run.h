@@ -41,7 +41,8 @@ struct PlanRun {
   // Whether input and output are far larger than caches: then what is written had
   // better not go through them.
   bool streams() const;
-  // Whether they are so small that who made the input has left it in a cache.
+  // Whether they are so small that who made the input has left it in a cache, and not
+  // much is lost if that is wrong.
   bool is_cached() const;
   int64_t bytes() const;  // of input and output
 
