@@ -109,6 +109,26 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert done.stdout.strip() == "0", done.stderr
 
 
+def test_a_fork_pools_without_the_threads_of_tensorflow():
+    done = run_python(
+        "-c",
+        """
+import os
+import tensorflow as tf
+import keras_pooling as kp
+tf.config.threading.set_intra_op_parallelism_threads(4)
+x = tf.random.uniform((32, 56, 56, 64))  # which is worth several threads
+y = kp.ops.max_pool(x, 2).numpy()
+child = os.fork()
+if child == 0:
+    os._exit(0 if (kp.ops.max_pool(x, 2).numpy() == y).all() else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+""",
+        timeout=60,
+    )
+    assert done.stdout.strip() == "0", done.stderr
+
+
 def test_a_process_is_interrupted_and_ends_while_its_threads_pool():
     done = run_host("""
 import os, signal, threading, time

@@ -15,7 +15,7 @@ import drawings
 from formulas import with_formulas
 
 REPOSITORY = Path(__file__).parents[2]
-PLOT = REPOSITORY / "benchmarks/results/amd-epyc-avx512-2cpu-2026-11-22.png"
+PLOT = REPOSITORY / "benchmarks/results/amd-epyc-avx512-2cpu-2026-11-28.png"
 
 
 def on_files(files: Any, *, config: Any) -> Any:
