@@ -28,26 +28,29 @@ void CountsReaders(const Plan& plan, const Box& box, int64_t lanes,
   ReachedSums sums(plan, box, lanes, sizeof(int32_t), memory.data());
   auto* const counts = static_cast<int32_t*>(sums.sums());
   int64_t stored = 0;
-  sums.Run(
-      [&](int64_t d, int64_t h) {
-        for (int64_t w = sums.outputs(2).begin; w < sums.outputs(2).end; ++w) {
-          sums.UseShape(sums.Taps(0, d), sums.Taps(1, h), sums.Taps(2, w));
-          const int64_t at = sums.RowAt(d, h) + sums.ColumnAt(w) + lanes - 1;
-          for (int64_t tap = 0; tap < sums.taps(); ++tap) {
-            if (sums.table()[tap] >= 0) ++counts[at + sums.table()[tap]];
-          }
-        }
-      },
-      [&](int64_t d, int64_t h) {
-        for (int64_t w = box.axes[2].begin; w < box.axes[2].end; ++w, ++stored) {
-          const int64_t want = Readers(plan.axes[0], d) * Readers(plan.axes[1], h) *
-                               Readers(plan.axes[2], w);
-          CHECK(counts[sums.Of(d, h, w) + lanes - 1] == want,
-                what + ", position " + std::to_string(d) + " " + std::to_string(h) +
-                    " " + std::to_string(w));
-        }
-      });
+  const auto add = [&](int64_t d, int64_t h) {
+    for (int64_t w = sums.outputs(2).begin; w < sums.outputs(2).end; ++w) {
+      sums.UseShape(sums.Taps(0, d), sums.Taps(1, h), sums.Taps(2, w));
+      const int64_t at = sums.RowAt(d, h) + sums.ColumnAt(w) + lanes - 1;
+      for (int64_t tap = 0; tap < sums.taps(); ++tap) {
+        if (sums.table()[tap] >= 0) ++counts[at + sums.table()[tap]];
+      }
+    }
+  };
+  const auto store = [&](int64_t d, int64_t h) {
+    for (int64_t w = box.axes[2].begin; w < box.axes[2].end; ++w, ++stored) {
+      const int64_t want = Readers(plan.axes[0], d) * Readers(plan.axes[1], h) *
+                           Readers(plan.axes[2], w);
+      CHECK(counts[sums.Of(d, h, w) + lanes - 1] == want,
+            what + ", position " + std::to_string(d) + " " + std::to_string(h) + " " +
+                std::to_string(w));
+    }
+  };
+  sums.Run(add, store);
   CHECK(stored == box.positions(), what + ", rows stored");
+  sums.Restart();  // nothing of the first run may be left
+  sums.Run(add, store);
+  CHECK(stored == 2 * box.positions(), what + ", rows stored again");
 }
 
 Range Part(int64_t size, std::mt19937_64& random) {

@@ -54,6 +54,10 @@ void Slides(int64_t depths, Range all, int64_t count, std::mt19937_64& random) {
     CHECK(rows.held().begin == to && rows.held().size() == count, "where it slid to");
     compare("slid to " + std::to_string(to));
   }
+  rows.Restart();
+  CHECK(rows.held().begin == all.begin && rows.held().size() == count, "restarted");
+  std::fill(want.begin(), want.end(), static_cast<unsigned char>(0));
+  compare("restarted");
 }
 
 }  // namespace

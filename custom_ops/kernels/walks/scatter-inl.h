@@ -179,13 +179,12 @@ struct ColumnScatterWalk {
       ReachedSums& reached = sums.reached;
       const Range windows = reached.outputs(2);
       const Range columns = part.axes[2];
+      const int64_t first =
+          view.in.At(part.axes[0].begin, part.axes[1].begin, columns.begin);
       const bool streams = view.streams && IsOnePiece(plan, part);
       for (int64_t plane = view.lane_begin; plane < view.lane_end; ++plane) {
-        const int64_t in = plane * plan.in_positions();
         const int64_t out = plane * plan.out_positions() + windows.begin;
-        const int64_t first =
-            view.in.At(part.axes[0].begin, part.axes[1].begin, columns.begin);
-        Result* const results = reducer.ResultAt(in + first);
+        Result* const results = reducer.ResultAt(plane * plan.in_positions() + first);
         Result* const to = streams ? room : results;
         const auto add = [&](int64_t d, int64_t h) HWY_ATTR {
           if (windows.size() == 0) return;

@@ -30,7 +30,8 @@ struct Strides {
   }
 };
 
-// One image (or one tile of packed planes), and which of its lanes to work on.
+// One image (or one tile of packed planes), and which of its lanes to work on. Where
+// columns are lanes, the first plane, and which planes.
 struct TileView {
   Strides in;
   Strides out;
