@@ -334,6 +334,7 @@ int main() {
     LargeResults<float>(16, overlapping, channels_first, random);
     LargeResults<float>(32, dense, channels_first, random);
     LargeResults<float>(32, wide, channels_first, random);
+    LargeResults<float>(700, wide, channels_first, random);  // planes are not cut
     LargeResults<double>(16, disjoint, channels_first, random);
     LargeResults<float>(17, disjoint, channels_first, random);  // rows begin unaligned
     LargeResults<keras_pooling::BFloat16>(16, disjoint, channels_first, random);
