@@ -11,7 +11,11 @@ int64_t PlanRun::bytes() const {
   return plan.planes() * positions * element_size();
 }
 
-bool PlanRun::streams() const { return bytes() > int64_t{32} << 20; }
+bool PlanRun::streams() const {
+  // The next layer may find up to about 8 MiB of results in a shared cache of 32 MiB. A
+  // step of training that handles more than this gains by sparing the cache.
+  return bytes() > int64_t{12} << 20;
+}
 
 bool PlanRun::is_cached() const {
   // To keep taps is so much work for each that few reads are under way at a time: an

@@ -38,8 +38,8 @@ struct PlanRun {
   // ones would do much work twice.
   bool reaches() const { return walk == Walk::kScatter || walk == Walk::kSeparable; }
 
-  // Whether input and output are far larger than caches: then what is written had
-  // better not go through them.
+  // Whether input and output are so large that what is written had better not go
+  // through the caches.
   bool streams() const;
   // Whether they are so small that who made the input has left it in a cache, and not
   // much is lost if that is wrong.
