@@ -36,26 +36,33 @@ struct DisjointWalk {
     for (int64_t id = own_d.begin; id < own_d.end; ++id) {
       for (int64_t ih = own_h.begin; ih < own_h.end; ++ih) {
         const bool row_is_read = Contains(sd, id) && Contains(sh, ih);
+        const int64_t row_tap = TapIndex(plan, sd.first_tap + id - sd.first,
+                                         sh.first_tap + ih - sh.first, 0);
         Span sw = columns.span(row.begin);
-        int64_t iw = columns.Owned(row.begin).begin;
+        int64_t begin = columns.Owned(row.begin).begin;
+        int64_t in = view.in.At(id, ih, begin);
+        int64_t out = view.out.At(d, h, row.begin);
         for (int64_t w = row.begin; w < row.end; ++w) {
           const bool is_last = w + 1 == columns.out();
           const Span next = is_last ? Span{columns.in(), 0, 0, 0} : columns.span(w + 1);
+          const int64_t count = next.first - begin;
+          const int64_t gap = sw.first - begin;  // only before the first window
+          const int64_t read = row_is_read ? sw.count : 0;
+          const int64_t tap = row_tap + sw.first_tap - gap;
           const Window window = {0, R::kAverages ? tap_share.Of(sd, sh, sw) : 0.0, 0};
-          const int64_t out = view.out.At(d, h, w);
-          for (; iw < next.first; ++iw) {
-            const bool is_read = row_is_read && Contains(sw, iw);
-            const int64_t tap =
-                TapIndex(plan, sd.first_tap + id - sd.first,
-                         sh.first_tap + ih - sh.first, sw.first_tap + iw - sw.first);
-            const int64_t in = view.in.At(id, ih, iw);
-            ForLanes<R::kLanes, R::kVectors>(
-                view.lane_begin, view.lane_end, AllLanes{view.streams},
-                [&](auto vectors, auto lanes, int64_t lane) KP_INLINE {
-                  Write<vectors.value>(reducer, lanes, window, is_read, tap, in + lane,
+          ForLanes<R::kLanes, R::kVectors>(
+              view.lane_begin, view.lane_end, AllLanes{view.streams},
+              [&](auto vectors, auto lanes, int64_t lane) KP_INLINE {
+                int64_t at = in + lane;
+                for (int64_t i = 0; i < count; ++i, at += view.in.stride[2]) {
+                  const bool is_read = i >= gap && i < gap + read;
+                  Write<vectors.value>(reducer, lanes, window, is_read, tap + i, at,
                                        out + lane);
-                });
-          }
+                }
+              });
+          in += count * view.in.stride[2];
+          out += view.out.stride[2];
+          begin = next.first;
           sw = next;
         }
       }
