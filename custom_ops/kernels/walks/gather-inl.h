@@ -25,16 +25,22 @@ struct GatherWalk {
                       const Box& box, void* scratch) {
     BoxReaders readers(plan, view, box, scratch);
     TapShare tap_share(plan);
+    int64_t fetched_row = -1;
     ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR {
       const R reducer(operands);
       const BoxReaders::List rows = readers.OfRow(d, h);
       int64_t in = view.in.At(d, h, box.axes[2].begin);
+      // The row below the last one that is read is the next that memory must bring.
+      const int64_t next_row =
+          rows.count > 0 ? rows.last().out + view.out.stride[1] : fetched_row;
+      const bool fetches = next_row != fetched_row;
+      fetched_row = next_row;
+      int64_t fetched = -1;
       for (int64_t w = box.axes[2].begin; w < box.axes[2].end; ++w) {
         const BoxReaders::List columns = readers.OfColumn(w);
-        if (rows.count > 0 && columns.count > 0) {
-          // The row below the last is the next that memory must bring.
-          FetchLanes(reducer, view,
-                     rows.last().out + columns.last().out + view.out.stride[1]);
+        if (fetches && columns.count > 0 && columns.last().out != fetched) {
+          fetched = columns.last().out;
+          FetchLanes(reducer, view, next_row + fetched);
         }
         ForLanes<R::kLanes, R::kVectors>(
             view.lane_begin, view.lane_end, AllLanes{view.streams},
