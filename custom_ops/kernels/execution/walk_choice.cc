@@ -13,9 +13,15 @@ double Steps(const Axis& axis) {
   return std::min(taps, 2.0 * static_cast<double>(axis.stride()) + 2.0);
 }
 
+// The vectors of a walk's kernel, and whether elements are widened into them.
+struct Vectors {
+  int64_t lanes;
+  bool widen;
+};
+
 // Each of these tells why a walk does not suit a plan, or kSuits.
 
-const char* WhyNotSeparable(const Plan& plan) {
+const char* WhyNotSeparable(const Plan& plan, Vectors) {
   const Axis& height = plan.axes[1];
   const Axis& width = plan.axes[2];
   if (plan.axes[0].max_taps() > 1) return "windows are deep";
@@ -37,20 +43,34 @@ const char* WhyNotSeparable(const Plan& plan) {
              : "whole windows take fewer steps";
 }
 
-const char* WhyNotAdjoint(const Plan& plan) {
-  return HasAdjoint(plan) ? WhyNotSeparable(plan)
+const char* WhyNotAdjoint(const Plan& plan, Vectors vectors) {
+  return HasAdjoint(plan) ? WhyNotSeparable(plan, vectors)
                           : "windows do not move by one position";
 }
 
-const char* WhyNotDisjoint(const Plan& plan) {
+const char* WhyNotDisjoint(const Plan& plan, Vectors) {
   const auto overlaps = [](const Axis& axis) { return !axis.is_disjoint(); };
   return std::any_of(plan.axes, plan.axes + kMaxRank, overlaps) ? "windows overlap"
                                                                 : kSuits;
 }
 
-// One addition for every output, lane by lane, against one vector for every tap.
-const char* WhyNotScatter(const Plan& plan) {
+// Whether it takes less time to read a vector for every tap than to add each output,
+// lane by lane, to sums that are written and read once more. Sums of deep windows leave
+// the nearest cache. A tap takes about twice as long where a position has few vectors,
+// and where elements are widened.
+bool GathersFaster(const Plan& plan, Vectors vectors) {
+  if (plan.has_planes() || vectors.widen) return false;
+  if (plan.channels.size() < 4 * vectors.lanes) return false;
+  const double windows = static_cast<double>(plan.out_positions()) /
+                         static_cast<double>(plan.in_positions());
+  const double lane = plan.axes[0].max_taps() > 1 ? 2.0 : 1.2;
+  return windows * static_cast<double>(plan.max_taps()) <
+         windows * lane * static_cast<double>(vectors.lanes) + 2.0;
+}
+
+const char* WhyNotScatter(const Plan& plan, Vectors vectors) {
   if (plan.max_taps() < 16) return "windows have few taps";
+  if (GathersFaster(plan, vectors)) return "inputs have few windows";
   // Its sums reach as far as windows do, which may be much farther than their taps.
   const auto is_dilated = [](const Axis& axis) { return axis.dilation() != 1; };
   if (std::any_of(plan.axes, plan.axes + kMaxRank, is_dilated)) {
@@ -61,20 +81,20 @@ const char* WhyNotScatter(const Plan& plan) {
 }
 
 // Columns as lanes spare planes the way through scratch memory.
-const char* WhyNotScatterColumns(const Plan& plan) {
+const char* WhyNotScatterColumns(const Plan& plan, Vectors vectors) {
   if (!plan.has_planes()) return "channels are neighbours";
   if (!plan.axes[2].is_uniform()) return "windows have more than one size";
-  return WhyNotScatter(plan);
+  return WhyNotScatter(plan, vectors);
 }
 
-const char* WhyNotAlways(const Plan&) { return kSuits; }
+const char* WhyNotAlways(const Plan&, Vectors) { return kSuits; }
 
 // In the order in which they are considered; the last ones suit every plan.
 struct WalkOption {
   Walk walk;
   const char* name;
   bool is_backward;
-  const char* (*why_not)(const Plan& plan);
+  const char* (*why_not)(const Plan& plan, Vectors vectors);
 };
 constexpr WalkOption kWalkOptions[] = {
     {Walk::kSeparable, "one axis at a time", false, &WhyNotSeparable},
@@ -102,11 +122,12 @@ WalkChoice ChooseWalk(const Call& call, const Plan& plan, const Target& target,
   WalkChoice choice = {Walk::kReduce, {}, ""};
   for (const WalkOption& option : kWalkOptions) {
     if (option.is_backward != (call.task == Task::kBackward)) continue;
-    const char* why_not = option.why_not(plan);
+    choice.walk = option.walk;
+    choice.kernel = target.find_kernel(
+        {call.task, call.reduction, call.type, call.tap_type, option.walk});
+    const char* why_not =
+        option.why_not(plan, {choice.kernel.lanes, MathTypeOf(call.type) != call.type});
     if (why_not == kSuits) {
-      choice.walk = option.walk;
-      choice.kernel = target.find_kernel(
-          {call.task, call.reduction, call.type, call.tap_type, option.walk});
       if (choice.kernel.run != nullptr) break;
       why_not = "the reduction has no such kernel";
     }
