@@ -115,6 +115,7 @@ class AvgBackward : public OnePass {
 
  public:
   static constexpr bool kAverages = true;
+  static constexpr bool kIsLight = !IsHalf<T>::value;
   static constexpr size_t kLanes = hn::MaxLanes(D());
   struct State {
     V sum;

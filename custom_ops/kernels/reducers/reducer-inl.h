@@ -59,8 +59,9 @@ struct Reducer {
     return {};
   }
 
-  // Whether it computes so little that memory takes most of its time. Then results go
-  // past the caches, and large windows are read as memory likes.
+  // Whether it computes so little that memory, or the steps from tap to tap, take most
+  // of its time. Then results go past the caches, large windows are read as memory
+  // likes, and gradients of few lanes share those steps.
   static constexpr bool kIsLight = false;
 
   // A reducer may assume something that makes it faster. It looks for doubts at the

@@ -24,6 +24,7 @@ class SelectBackward : public OnePass {
 
  public:
   static constexpr size_t kLanes = hn::MaxLanes(D());
+  static constexpr bool kIsLight = !IsHalf<T>::value && sizeof(Tap) == 1;
   struct State {
     V sum;
   };

@@ -103,7 +103,7 @@ int64_t BoxReaders::Bytes(const Plan& plan, const Box& box) {
   const int64_t readers = axes[0].most_readers() * axes[1].most_readers() +
                           columns * axes[2].most_readers();
   return readers * static_cast<int64_t>(sizeof(Reader)) +
-         columns * static_cast<int64_t>(sizeof(int64_t));
+         2 * columns * static_cast<int64_t>(sizeof(int64_t));
 }
 
 BoxReaders::BoxReaders(const Plan& plan, const TileView& view, const Box& box,
@@ -112,8 +112,10 @@ BoxReaders::BoxReaders(const Plan& plan, const TileView& view, const Box& box,
       view_(view),
       columns_(box.axes[2]),
       most_(plan.axes[2].most_readers()),
+      period_(std::clamp<int64_t>(plan.axes[2].stride(), 1, columns_.size())),
       counts_(static_cast<int64_t*>(scratch)),
-      column_readers_(reinterpret_cast<Reader*>(counts_ + columns_.size())),
+      alike_(counts_ + columns_.size()),
+      column_readers_(reinterpret_cast<Reader*>(alike_ + columns_.size())),
       row_readers_(column_readers_ + columns_.size() * most_) {
   const Axis& axis = plan.axes[2];
   Reader* to = column_readers_;
@@ -126,6 +128,25 @@ BoxReaders::BoxReaders(const Plan& plan, const TileView& view, const Box& box,
                static_cast<double>(axis.span(ow).divisor)};
     }
   }
+}
+
+void BoxReaders::FindAlike() {
+  for (int64_t i = columns_.size() - 1; i >= 0; --i) {
+    const int64_t next = i + period_;
+    const bool is_last = next >= columns_.size() || !AreAlike(i, next);
+    alike_[i] = is_last ? 1 : alike_[next] + 1;
+  }
+}
+
+bool BoxReaders::AreAlike(int64_t i, int64_t next) const {
+  bool alike = counts_[i] == counts_[next];
+  for (int64_t k = 0; alike && k < counts_[i]; ++k) {
+    const Reader& a = column_readers_[i * most_ + k];
+    const Reader& b = column_readers_[next * most_ + k];
+    alike = b.out == a.out + view_.out.stride[2] && b.tap == a.tap &&
+            b.divisor == a.divisor;
+  }
+  return alike;
 }
 
 BoxReaders::List BoxReaders::OfRow(int64_t d, int64_t h) {
