@@ -53,7 +53,7 @@ struct GatherWalk {
             view.lane_begin, view.lane_end, AllLanes{view.streams},
             [&](auto vectors, auto lanes, int64_t lane) KP_INLINE {
               Gather<vectors.value>(reducer, lanes, tap_share, rows, columns, in + lane,
-                                    lane, SideBySide<R>());
+                                    lane, {kVector<R>, kVector<R>});
             });
         in += view.in.stride[2];
       }
@@ -94,12 +94,7 @@ struct GatherWalk {
     int64_t fetched_ = -1;  // the last position
   };
 
-  // How far apart the vectors lie that gather together: of one position, of alike ones.
-  template <class R>
-  struct SideBySide {
-    static constexpr int64_t in = kVector<R>;
-    static constexpr int64_t out = kVector<R>;
-  };
+  // How far apart the vectors lie that gather together.
   struct Apart {
     int64_t in;
     int64_t out;
@@ -142,7 +137,7 @@ struct GatherWalk {
     }
   }
 
-  template <int kCount, class R, class Lanes, class Apart>
+  template <int kCount, class R, class Lanes>
   static HWY_INLINE void Gather(const R& reducer, Lanes lanes, TapShare& tap_share,
                                 BoxReaders::List rows, BoxReaders::List columns,
                                 int64_t in, int64_t lane, Apart apart) {
