@@ -81,6 +81,30 @@ void CheckReaders(const Axis& axis, const BruteAxis& brute, const std::string& w
   }
 }
 
+// Positions inside are read alike, and none is left out that whole windows alone read.
+void CheckInner(const Axis& axis, const std::string& what) {
+  const Range inner = axis.inner();
+  const int64_t stride = axis.stride();
+  CHECK(inner.begin >= 0 && inner.end <= axis.in(), what);
+  for (int64_t i = inner.begin; i < inner.end; ++i) {
+    const Readers readers = axis.readers(i);
+    for (int64_t k = 0; k < readers.count; ++k) {
+      const int64_t o = readers.first + k * axis.reader_step();
+      CHECK(axis.whole().begin <= o && o < axis.whole().end, what);
+      if (i + stride >= inner.end) continue;
+      const Readers next = axis.readers(i + stride);
+      CHECK(next.first == readers.first + 1 && next.count == readers.count, what);
+      CHECK(axis.TapAt(o + 1, i + stride) == axis.TapAt(o, i), what);
+      CHECK(axis.span(o + 1).divisor == axis.span(o).divisor, what);
+    }
+  }
+  if (!axis.is_uniform() || axis.whole().size() <= 0) return;
+  const int64_t reach = (axis.max_taps() - 1) * axis.dilation();
+  const int64_t last = axis.start(axis.whole().end - 1);
+  CHECK(inner.begin <= axis.start(axis.whole().begin) + reach, what);
+  CHECK(inner.end > last, what);
+}
+
 // The windows of an adjoint are the readers of each position, and what was its last tap
 // is their first.
 void CheckAdjoint(const Plan& plan, const BruteAxis& brute, const std::string& what) {
@@ -162,6 +186,7 @@ void CheckAxis(const PoolSpec& spec, int64_t in) {
   CheckSpans(axis, brute, what);
   axis.IndexReaders();
   CheckReaders(axis, brute, what);
+  CheckInner(axis, what);
   CheckAdjoint(plan, brute, what);
   CheckRanges(axis, brute, what);
 }

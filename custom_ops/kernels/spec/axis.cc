@@ -103,6 +103,13 @@ Readers Axis::readers(int64_t position) const {
   return {first, first < end ? (end - 1 - first) / reader_step_ + 1 : 0};
 }
 
+Range Axis::inner() const {
+  if (!is_uniform()) return {0, 0};
+  const int64_t reach = (max_taps() - 1) * dilation();
+  return {std::max<int64_t>(start(whole_.begin - 1) + reach + 1, 0),
+          std::min(start(whole_.end), in_)};
+}
+
 Range Axis::InputsOf(Range outputs) const {
   if (outputs.size() <= 0) return {in_, 0};
   if (dilation() == 1) {

@@ -62,6 +62,9 @@ class Axis {
   bool is_uniform() const { return uniform_.stride > 0; }
   // Of uniform windows those that have all taps; of others none is known to.
   Range whole() const { return whole_; }
+  // The positions that no other windows read, or would if there were more of them:
+  // windows read those one stride apart alike.
+  Range inner() const;
   // No position belongs to two windows, and a window's taps are neighbours.
   bool is_disjoint() const { return is_disjoint_; }
 

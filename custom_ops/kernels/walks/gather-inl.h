@@ -32,7 +32,6 @@ struct GatherWalk {
     int64_t fetched_row = -1;
     if constexpr (R::kIsLight) {
       if (AreFew<R>(view)) {
-        readers.FindAlike();
         return ForRows(box, [&](int64_t d, int64_t h) HWY_ATTR {
           const BoxReaders::List rows = readers.OfRow(d, h);
           RowBelow below(view, rows, fetched_row);
@@ -126,7 +125,7 @@ struct GatherWalk {
         below.Fetch(reducer, view, readers.OfColumn(w));
       }
       for (int64_t first = begin; first < HWY_MIN(begin + period, end); ++first) {
-        if (readers.Alike(first) >= R::kVectors) {
+        if (readers.AreAlike(first, R::kVectors)) {
           gather(std::integral_constant<int, R::kVectors>(), first);
         } else {
           for (int64_t w = first; w < end; w += period) {

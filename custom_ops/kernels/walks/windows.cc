@@ -103,7 +103,7 @@ int64_t BoxReaders::Bytes(const Plan& plan, const Box& box) {
   const int64_t readers = axes[0].most_readers() * axes[1].most_readers() +
                           columns * axes[2].most_readers();
   return readers * static_cast<int64_t>(sizeof(Reader)) +
-         2 * columns * static_cast<int64_t>(sizeof(int64_t));
+         columns * static_cast<int64_t>(sizeof(int64_t));
 }
 
 BoxReaders::BoxReaders(const Plan& plan, const TileView& view, const Box& box,
@@ -111,42 +111,33 @@ BoxReaders::BoxReaders(const Plan& plan, const TileView& view, const Box& box,
     : plan_(plan),
       view_(view),
       columns_(box.axes[2]),
+      inner_(plan.axes[2].inner()),
       most_(plan.axes[2].most_readers()),
       period_(std::clamp<int64_t>(plan.axes[2].stride(), 1, columns_.size())),
       counts_(static_cast<int64_t*>(scratch)),
-      alike_(counts_ + columns_.size()),
-      column_readers_(reinterpret_cast<Reader*>(alike_ + columns_.size())),
+      column_readers_(reinterpret_cast<Reader*>(counts_ + columns_.size())),
       row_readers_(column_readers_ + columns_.size() * most_) {
+  inner_ = {std::max(inner_.begin, columns_.begin), std::min(inner_.end, columns_.end)};
   const Axis& axis = plan.axes[2];
   Reader* to = column_readers_;
   for (int64_t w = columns_.begin; w < columns_.end; ++w, to += most_) {
+    int64_t& count = counts_[w - columns_.begin];
+    if (AreAlike(w - period_, 2)) {  // as the column one period before
+      count = *(&count - period_);
+      for (int64_t k = 0; k < count; ++k) {
+        const Reader& before = to[k - period_ * most_];
+        to[k] = {before.out + view.out.stride[2], before.tap, before.divisor};
+      }
+      continue;
+    }
     const Readers readers = axis.readers(w);
-    counts_[w - columns_.begin] = readers.count;
-    for (int64_t k = 0; k < readers.count; ++k) {
+    count = readers.count;
+    for (int64_t k = 0; k < count; ++k) {
       const int64_t ow = readers.first + k * axis.reader_step();
       to[k] = {ow * view.out.stride[2], axis.TapAt(ow, w),
                static_cast<double>(axis.span(ow).divisor)};
     }
   }
-}
-
-void BoxReaders::FindAlike() {
-  for (int64_t i = columns_.size() - 1; i >= 0; --i) {
-    const int64_t next = i + period_;
-    const bool is_last = next >= columns_.size() || !AreAlike(i, next);
-    alike_[i] = is_last ? 1 : alike_[next] + 1;
-  }
-}
-
-bool BoxReaders::AreAlike(int64_t i, int64_t next) const {
-  bool alike = counts_[i] == counts_[next];
-  for (int64_t k = 0; alike && k < counts_[i]; ++k) {
-    const Reader& a = column_readers_[i * most_ + k];
-    const Reader& b = column_readers_[next * most_ + k];
-    alike = b.out == a.out + view_.out.stride[2] && b.tap == a.tap &&
-            b.divisor == a.divisor;
-  }
-  return alike;
 }
 
 BoxReaders::List BoxReaders::OfRow(int64_t d, int64_t h) {

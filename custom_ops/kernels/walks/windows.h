@@ -154,23 +154,21 @@ class BoxReaders {
     return {column_readers_ + i * most_, counts_[i]};
   }
 
-  // From column `w` on, so many that lie one period apart are alike: their readers are
-  // one position apart, and read them as the same taps with the same divisors. They are
-  // known after FindAlike().
-  void FindAlike();
-  int64_t Alike(int64_t w) const { return alike_[w - columns_.begin]; }
+  // Whether `count` columns from `w` on, one period apart, are alike: their readers are
+  // one position apart, and read them as the same taps with the same divisors.
+  bool AreAlike(int64_t w, int64_t count) const {
+    return w >= inner_.begin && w + (count - 1) * period_ < inner_.end;
+  }
   int64_t period() const { return period_; }
 
  private:
-  bool AreAlike(int64_t i, int64_t next) const;
-
   const Plan& plan_;
   const TileView& view_;
   Range columns_;
-  int64_t most_;  // of a column
+  Range inner_;   // columns
+  int64_t most_;  // readers of a column
   int64_t period_;
   int64_t* counts_;
-  int64_t* alike_;
   Reader* column_readers_;
   Reader* row_readers_;
 };
