@@ -1,6 +1,7 @@
 // TensorFlow's side of the ops: tensors in, the C entry, tensors out. What an op
 // computes and what it demands of its inputs is behind that, for every host.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "hosts/tensorflow/node_op.h"
@@ -19,12 +20,25 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::TensorShape;
 
+// The pools that are at work. Those of one graph that do not wait for each other have a
+// thread each already, and go faster side by side than each with several.
+class AtWork {
+ public:
+  AtWork() { ++count; }
+  ~AtWork() { --count; }
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+
+  static std::atomic<int> count;
+};
+std::atomic<int> AtWork::count{0};
+
 // How many threads are worth it for so much work. TensorFlow's sleep between ops, and
 // to wake one takes longer than to share out a small pool would save.
 int ThreadsFor(double nanoseconds, int most) {
-  constexpr double kLeast = 150000.0;
+  constexpr double kLeast = 50000.0;
   return static_cast<int>(
-      std::clamp(nanoseconds / kLeast, 1.0, std::max(1.0 * most, 1.0)));
+      std::clamp(nanoseconds / kLeast, 1.0, std::max(1.0 * most / AtWork::count, 1.0)));
 }
 
 // TensorFlow's own intra-op threads, as helpers. Its own way to share work out gives
@@ -100,6 +114,7 @@ class PoolOp : public OpKernel {
       outputs.Add(*tensor);
       if (i > 0) taps = tensor;
     }
+    const AtWork at_work;
     const auto* workers = context->device()->tensorflow_cpu_worker_threads();
     const KerasPoolingParallel parallel = {
         workers->num_threads,
