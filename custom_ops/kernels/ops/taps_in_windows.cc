@@ -1,6 +1,6 @@
-// Every tap against its own window, in loops that are vectors: first all of them
-// against the largest window, then those of windows that have fewer taps, along one
-// axis after the other. Mostly these are few, at the input's edges.
+// Every tap against its own window, in loops that are vectors: all of them against the
+// largest window, and those of windows that have fewer taps along one axis after the
+// other. Mostly these are few, at the input's edges.
 #include "kernels/ops/taps_in_windows.h"
 
 #include <algorithm>
@@ -19,38 +19,14 @@ std::make_unsigned_t<Tap> UnsignedOf(Tap tap) {
   return static_cast<std::make_unsigned_t<Tap>>(tap);  // negative ones are large
 }
 
-// Whether some taps lie below `end`.
-template <class Tap>
-bool AreBelow(const Tap* taps, int64_t count, int64_t end) {
-  using Unsigned = std::make_unsigned_t<Tap>;
-  if (end > int64_t{std::numeric_limits<Unsigned>::max()}) return true;
-  Unsigned most = 0;
-  for (int64_t i = 0; i < count; ++i) most = std::max(most, UnsignedOf(taps[i]));
-  return int64_t{most} < end;
-}
-
-// The same of very many, shared out in blocks.
-template <class Tap>
-bool AreAllBelow(const Tap* taps, int64_t count, int64_t end,
-                 const Parallel& parallel) {
-  constexpr int64_t kBlock = int64_t{1} << 16;
-  if (count <= kBlock) return AreBelow(taps, count, end);
+template <class Fn>
+void ForAll(const Parallel& parallel, int64_t total, int64_t cost, const Fn& fn) {
   struct Shared {
-    const Tap* taps;
-    int64_t count;
-    int64_t end;
-    std::atomic<bool>& holds;
     static void Run(const void* context, int64_t begin, int64_t end) {
-      const auto& shared = *static_cast<const Shared*>(context);
-      const int64_t first = begin * kBlock;
-      const int64_t size = std::min(end * kBlock, shared.count) - first;
-      if (!AreBelow(shared.taps + first, size, shared.end)) shared.holds = false;
+      (*static_cast<const Fn*>(context))(begin, end);
     }
   };
-  std::atomic<bool> holds(true);
-  const Shared shared = {taps, count, end, holds};
-  parallel.For(CeilDiv(count, kBlock), kBlock / 16, {&Shared::Run, &shared});
-  return holds;
+  parallel.For(total, cost, {&Shared::Run, &fn});
 }
 
 // Where a plan's taps begin; how many windows they are of, those of channels that lie
@@ -124,14 +100,32 @@ bool AreWithin(const Runs<Tap>& runs, Number least, Number size, const Of& of) {
       most[i] = std::max(most[i], static_cast<Number>(of(taps[i]) - least));
     }
   };
+  // In four places at a time, which memory brings sooner than one after the other.
+  constexpr int64_t kPlaces = 4;
+  const int64_t part = runs.length / (kPlaces * kBlock) * kBlock;
   for (int64_t run = 0; run < runs.count; ++run) {
     const Tap* const from = runs.first + run * runs.apart;
     if (runs.length < kBlock) see(from, runs.length);
-    for (int64_t i = 0; i < runs.length && runs.length >= kBlock; i += kBlock) {
+    for (int64_t i = 0; i < part; i += kBlock) {
+      for (int64_t place = 0; place < kPlaces; ++place) {
+        see(from + place * part + i, kBlock);
+      }
+    }
+    for (int64_t i = kPlaces * part; i < runs.length && runs.length >= kBlock;
+         i += kBlock) {
       see(from + std::min(i, runs.length - kBlock), kBlock);
     }
   }
   return *std::max_element(most, most + kBlock) < size;
+}
+
+// Whether they are from 0 to `end` − 1.
+template <class Tap>
+bool AreBelow(const Runs<Tap>& runs, int64_t end) {
+  using Unsigned = std::make_unsigned_t<Tap>;
+  return end > int64_t{std::numeric_limits<Unsigned>::max()} ||
+         AreWithin<Unsigned>(runs, 0, static_cast<Unsigned>(end),
+                             [](Tap tap) { return UnsignedOf(tap); });
 }
 
 // By remainders: each as its fraction of the period, for which it takes one
@@ -203,54 +197,37 @@ class ShortOnes {
  public:
   // A tap's number is (d · rows + h) · columns + w. Those of one window along the axis
   // are a stretch of every `period`; windows along later axes lie within.
-  ShortOnes(const Plan& plan, int axis, const std::vector<ShortWindow>& windows,
-            const Tap* taps)
-      : windows_(windows),
+  ShortOnes(const Plan& plan, int axis, const Tap* taps)
+      : windows_(ShortWindows(plan.axes[axis])),
         out_(plan.axes[axis].out()),
         step_(StepOf(plan)),
         lanes_(LanesOf(plan)),
         most_taps_(plan.max_taps()),
-        taps_(taps + FirstOf(plan)) {
+        taps_(taps) {
     for (int i = axis + 1; i < kMaxRank; ++i) {
       inner_windows_ *= plan.axes[i].out();
       inner_taps_ *= plan.axes[i].max_taps();
     }
     period_ = inner_taps_ * plan.axes[axis].max_taps();
-    sections_ = WindowsOf(plan) / (out_ * inner_windows_);
   }
 
-  bool Hold(const Parallel& parallel) const {
-    std::atomic<bool> holds(true);
-    const Shared shared = {*this, holds};
-    const auto taps = static_cast<int64_t>(windows_.size()) * inner_windows_ * lanes_;
-    parallel.For(sections_, taps / 8 + 1, {&Shared::Run, &shared});
-    return holds;
+  // A section has all windows along the axis.
+  int64_t section_windows() const { return out_ * inner_windows_; }
+  int64_t section_taps() const {
+    return static_cast<int64_t>(windows_.size()) * inner_windows_ * lanes_;
   }
 
- private:
-  struct Shared {
-    const ShortOnes& all;
-    std::atomic<bool>& holds;
-    static void Run(const void* context, int64_t begin, int64_t end) {
-      const auto& shared = *static_cast<const Shared*>(context);
-      if (!shared.all.SectionsHold(begin, end)) shared.holds = false;
-    }
-  };
-
-  // A section has all windows along the axis. As many at a time as stay in the cache.
-  bool SectionsHold(int64_t begin, int64_t end) const {
-    constexpr int64_t kBlock = 16384;
-    const int64_t section = out_ * inner_windows_ * step_;
+  bool Hold(int64_t begin, int64_t end) const {
     const bool are_runs = step_ == lanes_ || inner_windows_ == 1;
-    const int64_t most = are_runs ? std::max<int64_t>(kBlock / section, 1) : 1;
-    for (int64_t i = begin; i < end; i += most) {
+    const int64_t together = are_runs ? end - begin : 1;
+    const int64_t section = section_windows() * step_;
+    for (int64_t i = begin; i < end; i += together) {
       for (const ShortWindow& window : windows_) {
         const Tap* const from =
             taps_ + i * section + window.window * inner_windows_ * step_;
-        const Runs<Tap> runs = are_runs
-                                   ? Runs<Tap>{from, std::min(most, end - i), section,
-                                               inner_windows_ * lanes_}
-                                   : Runs<Tap>{from, inner_windows_, step_, lanes_};
+        const Runs<Tap> runs =
+            are_runs ? Runs<Tap>{from, together, section, inner_windows_ * lanes_}
+                     : Runs<Tap>{from, inner_windows_, step_, lanes_};
         const Stretch stretch = {window.first_tap * inner_taps_,
                                  window.count * inner_taps_, period_, most_taps_};
         if (!AreOf(stretch, runs)) return false;
@@ -259,7 +236,8 @@ class ShortOnes {
     return true;
   }
 
-  const std::vector<ShortWindow>& windows_;
+ private:
+  std::vector<ShortWindow> windows_;
   int64_t out_;
   int64_t step_;
   int64_t lanes_;
@@ -268,41 +246,83 @@ class ShortOnes {
   int64_t inner_windows_ = 1;
   int64_t inner_taps_ = 1;
   int64_t period_;
-  int64_t sections_;
 };
 
-// Whether taps from 0 to `most` − 1 lie in their windows. Where these have that many,
-// as most do, nothing more is to be asked.
+// All taps of a plan. What asks of neighbours asks it of one block after the other,
+// each of which stays in the cache meanwhile.
 template <class Tap>
-bool PlanHolds(const Plan& plan, int64_t most, const Tap* taps,
-               const Parallel& parallel) {
-  if (plan.max_taps() < most) {  // another plan's windows have more
-    const Runs<Tap> all = {taps + FirstOf(plan), WindowsOf(plan), StepOf(plan),
-                           LanesOf(plan)};
-    if (!AreOf(Stretch{0, plan.max_taps(), most, most}, all)) return false;
+class PlanTaps {
+ public:
+  PlanTaps(const Plan& plan, const Tap* taps)
+      : step_(StepOf(plan)),
+        lanes_(LanesOf(plan)),
+        windows_(WindowsOf(plan)),
+        most_taps_(plan.max_taps()),
+        taps_(taps + FirstOf(plan)),
+        short_ones_{{plan, 0, taps_}, {plan, 1, taps_}, {plan, 2, taps_}} {
+    for (; near_ < kMaxRank; ++near_) {
+      unit_ = short_ones_[near_].section_windows();
+      if (unit_ * step_ <= kBlock) return;
+    }
+    unit_ = 1;
   }
-  for (int axis = 0; axis < kMaxRank; ++axis) {
-    const std::vector<ShortWindow> windows = ShortWindows(plan.axes[axis]);
-    if (windows.empty()) continue;
-    if (!ShortOnes<Tap>(plan, axis, windows, taps).Hold(parallel)) return false;
+
+  bool Hold(const Parallel& parallel) const {
+    std::atomic<bool> holds(true);
+    ForAll(parallel, windows_ / unit_, unit_ * lanes_ / 16 + 1,
+           [&](int64_t begin, int64_t end) {
+             if (!BlocksHold(begin * unit_, end * unit_)) holds = false;
+           });
+    for (int axis = 0; axis < near_ && holds; ++axis) {
+      const ShortOnes<Tap>& those = short_ones_[axis];
+      ForAll(parallel, windows_ / those.section_windows(), those.section_taps() / 8 + 1,
+             [&](int64_t begin, int64_t end) {
+               if (!those.Hold(begin, end)) holds = false;
+             });
+    }
+    return holds;
   }
-  return true;
-}
+
+ private:
+  static constexpr int64_t kBlock = 16384;
+
+  bool BlocksHold(int64_t begin, int64_t end) const {
+    const int64_t most = std::max<int64_t>(kBlock / (unit_ * step_), 1) * unit_;
+    for (int64_t first = begin; first < end; first += most) {
+      const int64_t count = std::min(most, end - first);
+      const Tap* const from = taps_ + first * step_;
+      if (!AreBelow(step_ == lanes_ ? Runs<Tap>{from, 1, 0, count * lanes_}
+                                    : Runs<Tap>{from, count, step_, lanes_},
+                    most_taps_)) {
+        return false;
+      }
+      for (int axis = near_; axis < kMaxRank; ++axis) {
+        const int64_t section = short_ones_[axis].section_windows();
+        if (!short_ones_[axis].Hold(first / section, (first + count) / section)) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  int64_t step_;
+  int64_t lanes_;
+  int64_t windows_;
+  int64_t most_taps_;
+  const Tap* taps_;
+  ShortOnes<Tap> short_ones_[kMaxRank];
+  // Sections of a near axis fit into a block, those of the ones before it do not.
+  int near_ = 0;
+  int64_t unit_ = 1;  // windows of a near section, of which blocks are made
+};
 
 template <class Tap>
 bool AllLieInWindows(std::vector<Plan>& plans, const Tap* taps,
                      const Parallel& parallel) {
-  int64_t count = 0;
-  int64_t most = 0;
-  for (const Plan& plan : plans) {
-    count += plan.planes() * plan.out_positions();
-    most = std::max(most, plan.max_taps());
-  }
-  if (count == 0) return true;
-  std::atomic<bool> holds(AreAllBelow(taps, count, most, parallel));
-  if (!holds) return false;
+  std::atomic<bool> holds(true);
   ForEachPlan(plans, parallel, [&](const Plan& plan, const Parallel& threads) {
-    if (!PlanHolds(plan, most, taps, threads)) holds = false;
+    if (!PlanTaps<Tap>(plan, taps).Hold(threads)) holds = false;
   });
   return holds;
 }
