@@ -14,11 +14,6 @@
 namespace keras_pooling {
 namespace {
 
-template <class Tap>
-std::make_unsigned_t<Tap> UnsignedOf(Tap tap) {
-  return static_cast<std::make_unsigned_t<Tap>>(tap);  // negative ones are large
-}
-
 template <class Fn>
 void ForAll(const Parallel& parallel, int64_t total, int64_t cost, const Fn& fn) {
   struct Shared {
@@ -88,9 +83,10 @@ struct Stretch {
 };
 
 // Whether all numbers that `of` makes of taps are from `least` on, fewer than `size`
-// further. A block becomes vectors; a run's last one steps back over taps that are
-// done.
-template <class Number, class Tap, class Of>
+// further. A run is read in some places at a time, which memory brings sooner than one
+// after the other. A block becomes vectors; a run's last one steps back over taps that
+// are done.
+template <class Number, int kPlaces = 1, class Tap, class Of>
 bool AreWithin(const Runs<Tap>& runs, Number least, Number size, const Of& of) {
   constexpr int64_t kBlock = 16;
   Number most[kBlock] = {};  // lesser ones become large
@@ -100,9 +96,7 @@ bool AreWithin(const Runs<Tap>& runs, Number least, Number size, const Of& of) {
       most[i] = std::max(most[i], static_cast<Number>(of(taps[i]) - least));
     }
   };
-  // In four places at a time, which memory brings sooner than one after the other.
-  constexpr int64_t kPlaces = 4;
-  const int64_t part = runs.length / (kPlaces * kBlock) * kBlock;
+  const int64_t part = kPlaces > 1 ? runs.length / (kPlaces * kBlock) * kBlock : 0;
   for (int64_t run = 0; run < runs.count; ++run) {
     const Tap* const from = runs.first + run * runs.apart;
     if (runs.length < kBlock) see(from, runs.length);
@@ -119,13 +113,15 @@ bool AreWithin(const Runs<Tap>& runs, Number least, Number size, const Of& of) {
   return *std::max_element(most, most + kBlock) < size;
 }
 
-// Whether they are from 0 to `end` − 1.
+// Whether they are themselves from `begin` on, fewer than `size` further. Negative ones
+// are large.
 template <class Tap>
-bool AreBelow(const Runs<Tap>& runs, int64_t end) {
+[[gnu::noinline]] bool AreFrom(const Runs<Tap>& runs, int64_t begin, int64_t size) {
   using Unsigned = std::make_unsigned_t<Tap>;
-  return end > int64_t{std::numeric_limits<Unsigned>::max()} ||
-         AreWithin<Unsigned>(runs, 0, static_cast<Unsigned>(end),
-                             [](Tap tap) { return UnsignedOf(tap); });
+  return size > int64_t{std::numeric_limits<Unsigned>::max()} ||
+         AreWithin<Unsigned, 4>(runs, static_cast<Unsigned>(begin),
+                                static_cast<Unsigned>(size),
+                                [](Tap tap) { return static_cast<Unsigned>(tap); });
 }
 
 // By remainders: each as its fraction of the period, for which it takes one
@@ -143,8 +139,9 @@ bool RemaindersAreOf(const Stretch& stretch, const Runs<Tap>& runs) {
   const auto least = fraction(stretch.begin);
   const auto size =
       static_cast<Number>(fraction(end == stretch.period ? 0 : end) - least);
-  return AreWithin<Number>(runs, least, size,
-                           [&](Tap tap) { return fraction(UnsignedOf(tap)); });
+  return AreWithin<Number>(runs, least, size, [&](Tap tap) {
+    return fraction(static_cast<std::make_unsigned_t<Tap>>(tap));
+  });
 }
 
 // One by one, by a table.
@@ -177,14 +174,11 @@ bool ScatteredAreOf(const Stretch& stretch, const Runs<Tap>& runs) {
 
 template <class Tap>
 bool AreOf(const Stretch& stretch, const Runs<Tap>& runs) {
-  using Unsigned = std::make_unsigned_t<Tap>;
   if (runs.length < kFew && stretch.most <= kMostTable) {
     return ScatteredAreOf(stretch, runs);
   }
   if (stretch.period >= stretch.most) {
-    return AreWithin<Unsigned>(runs, static_cast<Unsigned>(stretch.begin),
-                               static_cast<Unsigned>(stretch.size),
-                               [](Tap tap) { return UnsignedOf(tap); });
+    return AreFrom(runs, stretch.begin, stretch.size);
   }
   if constexpr (sizeof(Tap) == 1) return RemaindersAreOf<uint16_t>(stretch, runs);
   return stretch.most <= 65536 ? RemaindersAreOf<uint32_t>(stretch, runs)
@@ -217,7 +211,7 @@ class ShortOnes {
     return static_cast<int64_t>(windows_.size()) * inner_windows_ * lanes_;
   }
 
-  bool Hold(int64_t begin, int64_t end) const {
+  [[gnu::noinline]] bool Hold(int64_t begin, int64_t end) const {
     const bool are_runs = step_ == lanes_ || inner_windows_ == 1;
     const int64_t together = are_runs ? end - begin : 1;
     const int64_t section = section_windows() * step_;
@@ -291,11 +285,9 @@ class PlanTaps {
     for (int64_t first = begin; first < end; first += most) {
       const int64_t count = std::min(most, end - first);
       const Tap* const from = taps_ + first * step_;
-      if (!AreBelow(step_ == lanes_ ? Runs<Tap>{from, 1, 0, count * lanes_}
-                                    : Runs<Tap>{from, count, step_, lanes_},
-                    most_taps_)) {
-        return false;
-      }
+      const Runs<Tap> all = step_ == lanes_ ? Runs<Tap>{from, 1, 0, count * lanes_}
+                                            : Runs<Tap>{from, count, step_, lanes_};
+      if (!AreFrom(all, 0, most_taps_)) return false;
       for (int axis = near_; axis < kMaxRank; ++axis) {
         const int64_t section = short_ones_[axis].section_windows();
         if (!short_ones_[axis].Hold(first / section, (first + count) / section)) {
