@@ -17,10 +17,15 @@ bool PlanRun::streams() const {
   return bytes() > int64_t{12} << 20;
 }
 
-bool PlanRun::is_cached() const {
-  // To keep taps is so much work for each that few reads are under way at a time: an
-  // input that is in no near cache after all would be waited for.
-  return call.operands.taps == nullptr && bytes() <= int64_t{2} << 20;
+bool PlanRun::reads_first() const {
+#if defined(__x86_64__)
+  // Intel's cores follow several rows at a time, AMD's do not.
+  if (__builtin_cpu_is("intel")) return false;
+#endif
+  // Who made a small input has left it in a cache, and not much is lost if that is
+  // wrong. But to keep taps is so much work for each that few reads are under way at a
+  // time: an input that is in no near cache after all would be waited for.
+  return call.operands.taps != nullptr || bytes() > int64_t{2} << 20;
 }
 
 int64_t PlanRun::Cost(int64_t lanes) const {

@@ -41,9 +41,9 @@ struct PlanRun {
   // Whether input and output are so large that what is written had better not go
   // through the caches.
   bool streams() const;
-  // Whether they are so small that who made the input has left it in a cache, and not
-  // much is lost if that is wrong.
-  bool is_cached() const;
+  // Whether a box of the input had better be read once, as it lies in memory, before
+  // its windows are reduced out of the cache.
+  bool reads_first() const;
   int64_t bytes() const;  // of input and output
 
   // Nanoseconds for one visited position of `lanes` lanes, roughly: the taps of all

@@ -239,7 +239,7 @@ class ChannelsFirst {
         plan.out_positions(),
         0,
         lanes,
-        tiles_.fits,  // it has just been packed
+        !tiles_.fits && run_.reads_first(),  // it has just been packed
         false};
     run_.kernel.run(plan, operands, view, boxes.visited, scratch);
     move_all(true);

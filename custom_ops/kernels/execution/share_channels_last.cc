@@ -99,7 +99,7 @@ struct ChannelsLast {
           1,
           plan.channels.begin + lanes * part / parts,
           plan.channels.begin + lanes * (part + 1) / parts,
-          self.run.is_cached(),
+          self.run.reads_first(),
           self.streams};
       self.run.kernel.run(plan, self.run.call.operands, view,
                           self.split.tiling().BoxOf(unit % boxes), scratch.data());

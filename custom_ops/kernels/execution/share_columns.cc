@@ -30,7 +30,7 @@ struct Columns {
           1,
           plane,
           plane + planes,
-          run.is_cached(),
+          run.reads_first(),
           self.streams};
       run.kernel.run(run.plan, run.call.operands, view, self.tiling.BoxOf(unit % boxes),
                      scratch.data());

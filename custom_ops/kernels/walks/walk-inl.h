@@ -113,11 +113,11 @@ HWY_INLINE bool AssumptionHolds(const Plan& plan, const R& reducer,
   return holds;
 }
 
-// Reads a box to bring it into the cache. What is there already would be read twice.
+// Reads a box to bring it into the cache, if that pays.
 template <class R>
 HWY_INLINE void Touch(const R& reducer, const TileView& view, const Strides& side,
                       const Box& box) {
-  if (view.is_cached) return;
+  if (!view.reads_first) return;
   ForPieces(view, side, box, [&](int64_t from, int64_t length) HWY_ATTR {
     reducer.Touch(from, length);
   });

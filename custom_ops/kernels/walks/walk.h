@@ -40,8 +40,8 @@ struct TileView {
   int64_t index_step;
   int64_t lane_begin;
   int64_t lane_end;
-  bool is_cached;  // whether the input is thought to be in a cache already
-  bool streams;    // whether results are written past the caches
+  bool reads_first;  // whether a box is read into the cache before it is reduced
+  bool streams;      // whether results are written past the caches
 };
 
 // Visits the positions `box`, on the view's lanes, with scratch memory to work in: as
