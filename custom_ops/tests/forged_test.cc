@@ -317,6 +317,9 @@ void EveryTapIsHeldAgainstItsOwnWindow() {
        Windows("many windows of many taps", {20, 37}, {19, 17}, {1, 1}, 1, 3),
        Windows("many windows in a row", {300}, {5}, {1}, 2, 2),
        Windows("many deep windows", {9, 10, 11}, {3, 4, 3}, {1, 2, 2}, 1, 20),
+       Windows("planes longer than a block", {45, 67}, {3, 3}, {2, 2}, 2, 35),
+       Windows("slices longer than a block", {7, 45, 67}, {3, 3, 3}, {2, 2, 2}, 1, 35),
+       Windows("rows longer than a block", {34000}, {5}, {2}, 1, 2),
        Regions("many regions", {37, 40}, {25, 23}, 1, 2, 35),
        Regions("many regions of each channel", {30, 20}, {17, 18}, 10, 2, 5)});
   for (Setting& setting : settings) {
