@@ -114,7 +114,7 @@ bool AreWithin(const Runs<Tap>& runs, Number least, Number size, const Of& of) {
 }
 
 // Whether they are themselves from `begin` on, fewer than `size` further. Negative ones
-// are large.
+// are large. Not inline, as ShortOnes::Hold: two places call each.
 template <class Tap>
 [[gnu::noinline]] bool AreFrom(const Runs<Tap>& runs, int64_t begin, int64_t size) {
   using Unsigned = std::make_unsigned_t<Tap>;

@@ -122,10 +122,10 @@ BoxReaders::BoxReaders(const Plan& plan, const TileView& view, const Box& box,
   Reader* to = column_readers_;
   for (int64_t w = columns_.begin; w < columns_.end; ++w, to += most_) {
     int64_t& count = counts_[w - columns_.begin];
-    if (AreAlike(w - period_, 2)) {  // as the column one period before
-      count = *(&count - period_);
+    if (AreAlike(w - period_, 2)) {
+      count = OfColumn(w - period_).count;
       for (int64_t k = 0; k < count; ++k) {
-        const Reader& before = to[k - period_ * most_];
+        const Reader& before = OfColumn(w - period_).first[k];
         to[k] = {before.out + view.out.stride[2], before.tap, before.divisor};
       }
       continue;
