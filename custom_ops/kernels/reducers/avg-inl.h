@@ -122,6 +122,7 @@ class AvgBackward : public OnePass {
   };
 
   using Adjoint = AvgAdjoint<T>;
+  using Result = T;
 
   explicit AvgBackward(const Operands& o)
       : dy_(static_cast<const T*>(o.dy)), dx_(static_cast<T*>(o.dx)) {}

@@ -61,7 +61,8 @@ struct Reducer {
 
   // Whether it computes so little that memory, or the steps from tap to tap, take most
   // of its time. Then results go past the caches, large windows are read as memory
-  // likes, and gradients of few lanes share those steps.
+  // likes, and alike positions of few lanes share those steps: for that a gradient must
+  // not read the input, and names the type of a Result.
   static constexpr bool kIsLight = false;
 
   // A reducer may assume something that makes it faster. It looks for doubts at the

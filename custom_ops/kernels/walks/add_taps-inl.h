@@ -29,7 +29,7 @@ struct EvenlyApart {
   int64_t apart;
   HWY_INLINE int64_t operator()(int64_t v) const { return v * apart; }
 };
-// Neighbours, of which those that would pass the end are the last one again.
+// Of neighbours those that would pass the end are the last one again.
 struct NeighboursUpTo {
   int64_t vector;
   int64_t last;
@@ -88,7 +88,8 @@ class WindowInParts {
   static constexpr int64_t kGroup = R::kVectors * kVector;  // lanes held in registers
   static constexpr int64_t kStateBytes =
       static_cast<int64_t>(sizeof(typename R::State));
-  static constexpr int64_t kMostStates = HWY_MAX(8192 / kStateBytes, int64_t{16});
+  static constexpr int64_t kMostStates =  // of whole groups
+      HWY_MAX(8192 / kStateBytes, int64_t{16}) / R::kVectors * R::kVectors;
   static constexpr int64_t kTogether = 4;
 
  public:
@@ -131,33 +132,27 @@ class WindowInParts {
     typename R::State states[kMostStates];
     PartSums<R, kMostStates> sums;
     typename R::Doubts doubts = R::NoDoubts();
-    ForVectors([&](auto vectors, auto which, int64_t lane, auto places,
-                   int64_t v) KP_INLINE {
-      for (int64_t i = 0; i < vectors.value; ++i) {
-        const int64_t at = lane + places(i);
-        states[v + i] =
-            reducer.Begin(which, window_, out_ + at, index_ + at * view_.index_step);
-      }
+    int64_t v = 0;
+    ForEach([&](auto which, int64_t lane) KP_INLINE {
+      states[v++] =
+          reducer.Begin(which, window_, out_ + lane, index_ + lane * view_.index_step);
     });
+    for (; v % R::kVectors != 0; ++v) states[v] = states[v - 1];
     AddParts<0>(reducer, states, sums, doubts);
     if constexpr (kHasFallback<R> && !R::kLooksFirst) {
       bool holds = true;
-      ForVectors([&](auto vectors, auto which, int64_t, auto, int64_t v) KP_INLINE {
-        for (int64_t i = 0; i < vectors.value; ++i) {
-          holds &= reducer.Holds(which, states[v + i], doubts);
-        }
-      });
+      v = 0;
+      ForEach([&](auto which, int64_t)
+                  KP_INLINE { holds &= reducer.Holds(which, states[v++], doubts); });
       if (HWY_UNLIKELY(!holds)) {
         return WindowInParts<typename R::Fallback>::Run(operands_, at_, view_, lanes_,
                                                         out_, index_);
       }
     }
-    ForVectors(
-        [&](auto vectors, auto which, int64_t lane, auto places, int64_t v) KP_INLINE {
-          for (int64_t i = 0; i < vectors.value; ++i) {
-            reducer.Finish(which, window_, out_ + lane + places(i), states[v + i]);
-          }
-        });
+    v = 0;
+    ForEach([&](auto which, int64_t lane) KP_INLINE {
+      reducer.Finish(which, window_, out_ + lane, states[v++]);
+    });
   }
 
   template <int kPass>
@@ -188,43 +183,46 @@ class WindowInParts {
   HWY_INLINE void AddToAll(const R& reducer, Range some, typename R::State* states,
                            typename R::Doubts& doubts) const {
     constexpr int kVectors = kTaps > 0 ? HWY_MIN(R::kVectors, 2) : R::kVectors;
-    ForVectors<kVectors>(
-        [&](auto vectors, auto which, int64_t lane, auto places, int64_t v) KP_INLINE {
+    ForGroups<kVectors>(
+        [&](auto vectors, auto which, int64_t lane, NeighboursUpTo places) KP_INLINE {
           constexpr int kCount = vectors.value;
           typename R::State own[kCount];  // in registers
-          KP_UNROLL for (int i = 0; i < kCount; ++i) own[i] = states[v + i];
+          KP_UNROLL for (int i = 0; i < kCount; ++i) own[i] = states[i];
           AddSome<kCount, kPass, kTaps>(reducer, which, window_, *at_.taps, some,
                                         at_.in + lane, places, own, doubts);
-          KP_UNROLL for (int i = 0; i < kCount; ++i) states[v + i] = own[i];
+          KP_UNROLL for (int i = 0; i < kCount; ++i) states[i] = own[i];
+          states += kCount;
         });
   }
 
-  // Two or three vectors of a light reducer are made as many as are reduced together:
-  // one at a time would wait for its last tap.
-  bool is_narrow() const {
-    return R::kIsLight && lanes_.size() > kVector && lanes_.size() < kGroup;
+  int64_t States() const { return CeilDiv(lanes_.size(), kVector); }
+
+  // One vector after the other; the last, if it is short, steps back.
+  template <class Visit>
+  HWY_INLINE void ForEach(const Visit& visit) const {
+    ForLanes<R::kLanes, 1>(lanes_.begin, lanes_.end, AllLanes{view_.streams},
+                           [&](auto, auto which, int64_t lane)
+                               KP_INLINE { visit(which, lane); });
   }
 
-  int64_t States() const {
-    return is_narrow() ? R::kVectors : CeilDiv(lanes_.size(), kVector);
-  }
-
-  // As ForLanes, with the places of vectors, and the number of each first one.
-  template <int kVectors = R::kVectors, class Visit>
-  HWY_INLINE void ForVectors(const Visit& visit) const {
-    if constexpr (R::kIsLight && kVectors == R::kVectors) {
-      if (is_narrow()) {
-        return visit(std::integral_constant<int, kVectors>(), AllLanes{view_.streams},
-                     lanes_.begin, NeighboursUpTo{kVector, lanes_.size() - kVector}, 0);
+  // kVectors of them at a time. One at a time would wait for its last tap: where fewer
+  // are left, the last one is there several times.
+  template <int kVectors, class Visit>
+  HWY_INLINE void ForGroups(const Visit& visit) const {
+    constexpr std::integral_constant<int, 1> kOne;
+    constexpr std::integral_constant<int, kVectors> kAll;
+    if constexpr (kVectors == 1) {
+      ForEach([&](auto which, int64_t lane)
+                  KP_INLINE { visit(kOne, which, lane, NeighboursUpTo{0, 0}); });
+    } else if (lanes_.size() < kVector) {
+      const FirstLanes first{static_cast<size_t>(lanes_.size())};
+      visit(kOne, first, lanes_.begin, NeighboursUpTo{0, 0});
+    } else {
+      const int64_t last = lanes_.end - kVector;
+      for (int64_t lane = lanes_.begin; lane < lanes_.end; lane += kVectors * kVector) {
+        visit(kAll, AllLanes(), lane, NeighboursUpTo{kVector, last - lane});
       }
     }
-    int64_t v = 0;
-    ForLanes<R::kLanes, kVectors>(
-        lanes_.begin, lanes_.end, AllLanes{view_.streams},
-        [&](auto vectors, auto which, int64_t lane) KP_INLINE {
-          visit(vectors, which, lane, EvenlyApart{kVector}, v);
-          v += vectors.value;
-        });
   }
 
   const Operands& operands_;

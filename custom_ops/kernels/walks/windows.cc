@@ -122,7 +122,7 @@ BoxReaders::BoxReaders(const Plan& plan, const TileView& view, const Box& box,
   Reader* to = column_readers_;
   for (int64_t w = columns_.begin; w < columns_.end; ++w, to += most_) {
     int64_t& count = counts_[w - columns_.begin];
-    if (AreAlike(w - period_, 2)) {
+    if (w - period_ >= inner_.begin && w < inner_.end) {
       count = OfColumn(w - period_).count;
       for (int64_t k = 0; k < count; ++k) {
         const Reader& before = OfColumn(w - period_).first[k];

@@ -154,10 +154,11 @@ class BoxReaders {
     return {column_readers_ + i * most_, counts_[i]};
   }
 
-  // Whether `count` columns from `w` on, one period apart, are alike: their readers are
-  // one position apart, and read them as the same taps with the same divisors.
-  bool AreAlike(int64_t w, int64_t count) const {
-    return w >= inner_.begin && w + (count - 1) * period_ < inner_.end;
+  // How many columns from `w` on, one period apart, are alike: their readers are one
+  // position apart, and read them as the same taps with the same divisors. As many are
+  // from each of the columns up to one period on.
+  int64_t AlikeFrom(int64_t w) const {
+    return w >= inner_.begin ? (inner_.end - w) / period_ : 0;
   }
   int64_t period() const { return period_; }
 
