@@ -84,17 +84,19 @@ struct GatherWalk {
     HWY_INLINE void Fetch(const R& reducer, const TileView& view,
                           BoxReaders::List columns, int64_t count) {
       if (!fetches_ || columns.count == 0) return;
-      const int64_t first = HWY_MAX(columns.last().out, next_);
-      next_ = HWY_MAX(columns.last().out + count * view.out.stride[2], next_);
-      for (int64_t at = first; at < next_; at += view.out.stride[2]) {
-        FetchLanes(reducer, view, row_ + at);
+      const int64_t last = columns.last().out + (count - 1) * view.out.stride[2];
+      const int64_t end = last + view.lane_end;
+      for (int64_t at = HWY_MAX(columns.last().out + view.lane_begin, next_); at < end;
+           at += kVector<R>) {
+        reducer.Fetch(row_ + at);
       }
+      next_ = HWY_MAX(end, next_);
     }
 
    private:
     int64_t row_;
     bool fetches_;
-    int64_t next_ = 0;  // position
+    int64_t next_ = 0;  // lane
   };
 
   // Gathers alike positions together: their windows are neighbours, and so the lanes
