@@ -27,7 +27,9 @@ struct MaxOrders {
                          ByteOrder<D>, IntegerOrder<T, D>>;
   using OfNumbers =
       std::conditional_t<std::is_floating_point_v<T>, NumberOrder<T, D>, OfIntegers>;
-  using Fast = std::conditional_t<IsHalf<T>::value, PlainHalfOrder<D>, OfNumbers>;
+  using OfHalves = std::conditional_t<kKeep == Keep::kNoTaps, TaplessHalfOrder<D>,
+                                      PlainHalfOrder<D>>;
+  using Fast = std::conditional_t<IsHalf<T>::value, OfHalves, OfNumbers>;
   using Careful =
       std::conditional_t<IsHalf<T>::value, CarefulHalfOrder<D>, CarefulOrder<T, D>>;
 };
@@ -71,11 +73,7 @@ class MaxOf : public OnePass {
   template <class Which, class Window>
   HWY_INLINE void Add(Which lanes, const Window&, int64_t in, int64_t tap,
                       State& s) const {
-    const auto beats = order_.Replace(order_.Of(Lanes::Load(lanes, x_ + in)), s.best);
-    if constexpr (kKeepsTaps) {
-      s.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), beats), Taps::Set(tap),
-                             s.tap);
-    }
+    Merge(First(lanes, in, tap), s);
   }
 
   template <class Which, class Window>
@@ -99,8 +97,8 @@ class MaxOf : public OnePass {
   }
 
   template <class Which>
-  HWY_INLINE bool Holds(Which, const State&, const Doubts& doubts) const {
-    return order_.Holds(doubts);
+  HWY_INLINE bool Holds(Which, const State& s, const Doubts& doubts) const {
+    return order_.Holds(s.best, doubts);
   }
 
   HWY_INLINE bool AssumptionHolds(int64_t in, int64_t count) const {
@@ -121,10 +119,12 @@ class MaxOf : public OnePass {
   }
 
   HWY_INLINE void Merge(const State& second, State& first) const {
-    const auto beats = order_.Replace(second.best, first.best);
     if constexpr (kKeepsTaps) {
+      const auto beats = order_.Replace(second.best, first.best);
       first.tap = hn::IfThenElse(hn::RebindMask(typename Taps::DU(), beats), second.tap,
                                  first.tap);
+    } else {
+      order_.Replace(second.best, first.best);
     }
   }
 
