@@ -13,13 +13,6 @@
 
 namespace keras_pooling::tests {
 
-// Digits that show any size.
-inline std::string ShortText(long double value) {
-  char text[40];
-  std::snprintf(text, sizeof(text), "%.10Lg", value);
-  return text;
-}
-
 inline long double WantedOf(const RoundedNumber& number) { return number.value; }
 inline long double WantedOf(const ExactSum& sum) { return sum.sum; }
 

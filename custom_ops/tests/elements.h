@@ -4,6 +4,7 @@
 #define KERAS_POOLING_TESTS_ELEMENTS_H_
 
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -126,6 +127,13 @@ bool IsNan(T x) {
 template <class T>
 bool Beats(T x, T best) {
   return !IsNan(best) && (IsNan(x) || ValueOf(x) > ValueOf(best));
+}
+
+// Digits that show any size.
+inline std::string ShortText(long double value) {
+  char text[40];
+  std::snprintf(text, sizeof(text), "%.10Lg", value);
+  return text;
 }
 
 // Ordinary numbers; few numbers, so that many tie; numbers with something special

@@ -68,8 +68,8 @@ class Input {
   std::vector<T> storage_;
 };
 
-// Whether a sum was rounded no worse than SEMANTICS allow: terms · eps · Σ|term|, and
-// once more when stored.
+// Whether a sum was rounded no worse than SEMANTICS allow: terms · eps · Σ|term|, of
+// subnormal terms up to half a unit each, and once more when stored.
 template <class T>
 bool IsNear(T got, const ExactSum& want) {
   using Lane = std::conditional_t<std::is_same_v<T, double>, double, float>;
@@ -83,8 +83,10 @@ bool IsNear(T got, const ExactSum& want) {
   constexpr int kBits = Info<T>::kBits;
   const long double stored = std::ldexp(std::fabs(sum), -kBits) +
                              std::ldexp(1.0L, Info<T>::kLeastExponent - kBits + 1);
-  const long double summed = static_cast<long double>(want.terms) *
-                             std::numeric_limits<Lane>::epsilon() * want.magnitude;
+  const long double unit = std::numeric_limits<Lane>::denorm_min();
+  const long double summed =
+      static_cast<long double>(want.terms) *
+      (std::numeric_limits<Lane>::epsilon() * want.magnitude + unit / 2);
   return std::fabs(value - sum) <= stored + 1.01L * summed;
 }
 
@@ -94,8 +96,8 @@ void CheckNear(const std::vector<unsigned char>& bytes,
   const std::vector<T> got = As<T>(bytes);
   for (size_t i = 0; i < want.size(); ++i) {
     CHECK(IsNear(got[i], want[i]), what + ", element " + std::to_string(i) + " is " +
-                                       std::to_string(ValueOf(got[i])) + ", not " +
-                                       std::to_string(want[i].sum));
+                                       ShortText(ValueOf(got[i])) + ", not " +
+                                       ShortText(want[i].sum));
   }
 }
 
