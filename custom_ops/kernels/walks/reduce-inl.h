@@ -17,7 +17,8 @@ namespace HWY_NAMESPACE {
 //
 // Vectors are reduced kTogether at a time, so that they share the steps from tap to tap
 // and none waits for its last tap: those of one window, or where a position has few, of
-// neighbouring windows.
+// neighbouring windows. Where these move by one position, they lie in memory as their
+// lanes do, and are reduced like one window of many lanes.
 template <class R>
 class ReduceBox {
   static constexpr int kTogether = R::kVectors;
@@ -40,7 +41,12 @@ class ReduceBox {
         in_parts_(WindowInParts<R>::Suits(plan, view)),
         fetches_(Fetches(plan)),
         ahead_(plan.axes[1].max_taps() * plan.axes[1].dilation() * view.in.stride[1]),
-        is_narrow_(view.lane_end - view.lane_begin <= (kTogether - 1) * kVector) {}
+        lanes_(view.lane_end - view.lane_begin),
+        is_narrow_(lanes_ <= (kTogether - 1) * kVector),
+        is_row_(R::kIsLight && is_narrow_ &&
+                plan.axes[2].stride() * view.in.stride[2] == lanes_ &&
+                view.out.stride[2] == lanes_ &&
+                view.index.stride[2] == lanes_ * view.index_step) {}
 
   HWY_INLINE void Row(int64_t d, int64_t h) {
     const R reducer(operands_);  // a copy that no store may change
@@ -51,18 +57,19 @@ class ReduceBox {
       WindowRun run = windows_.From(w);
       w += run.count;
       while (run.count > 0) {
-        int64_t done = 1;
+        int64_t done = is_row_ ? run.count : 1;
         if (R::kMostTaps > TapTable::kMost &&
             HWY_UNLIKELY(in_parts_ || !run.taps->holds_all())) {
+          done = 1;
           WindowInParts<R>::Run(operands_, run, view_,
                                 {view_.lane_begin, view_.lane_end}, out, index);
-        } else if (kTogether > 1 && is_narrow_ && run.count >= kTogether) {
+        } else if (kTogether > 1 && is_narrow_ && !is_row_ && run.count >= kTogether) {
           done = kTogether;
           FetchAhead(reducer, run, done);
           Neighbours(reducer, run, out, index);
         } else {
           FetchAhead(reducer, run, done);
-          OneWindow(reducer, run, out, index);
+          OneWindow(reducer, run, view_.lane_begin + done * lanes_, out, index);
         }
         run.count -= done;
         run.in += done * run.apart;
@@ -88,10 +95,10 @@ class ReduceBox {
     }
   }
 
-  HWY_INLINE void OneWindow(const R& reducer, const WindowRun& at, int64_t out,
-                            int64_t index) const {
+  HWY_INLINE void OneWindow(const R& reducer, const WindowRun& at, int64_t end,
+                            int64_t out, int64_t index) const {
     ForLanes<R::kLanes, kTogether>(
-        view_.lane_begin, view_.lane_end, AllLanes{view_.streams},
+        view_.lane_begin, end, AllLanes{view_.streams},
         [&](auto vectors, auto lanes, int64_t lane) KP_INLINE {
           Reduce<vectors.value>(reducer, lanes, at, lane, out, index,
                                 {kVector, kVector, kVector * view_.index_step});
@@ -156,7 +163,9 @@ class ReduceBox {
   const bool in_parts_;
   const bool fetches_;
   const int64_t ahead_;
+  const int64_t lanes_;
   const bool is_narrow_;
+  const bool is_row_;  // windows lie as their lanes do
 };
 
 struct ReduceWalk {
