@@ -16,7 +16,8 @@ PY_FILES = $(wildcard keras_pooling/*.py keras_pooling/*/*.py keras_pooling/*/*/
 BIN := .venv/bin
 comma := ,
 OUTPUT_DIR ?= demo_output
-PYTEST_ARGS ?= -n 2
+# A worker that has nothing left takes tests from the other: the longest come last.
+PYTEST_ARGS ?= -n 2 --dist worksteal
 # What another TensorFlow, or another Keras, could change. The environment has no other backend.
 TENSORFLOW_TESTS ?= tests/test_packaging.py tests/test_library.py tests/layers tests/implementations \
   $(foreach name,forward fractional gradients graphs stochastic,tests/ops/test_$(name).py) -k 'faults or wrong or not (jax or torch)'
