@@ -348,12 +348,12 @@ struct TaplessHalfOrder : HalfBits<D> {
     const D d;
     const DI di;
     const auto infinity = hn::BitCast(di, hn::Set(d, Bits{this->infinity}));
-    const auto is_nan = hn::RebindMask(d, hn::Gt(best.greatest, infinity));
-    const auto is_nan_too = hn::Gt(doubts.greatest, this->LowestBits());
+    const auto is_nan = hn::Or(hn::RebindMask(d, hn::Gt(best.greatest, infinity)),
+                               hn::Gt(doubts.greatest, this->LowestBits()));
     const auto meets_zero = hn::RebindMask(
         d, hn::And(hn::Eq(best.greatest, hn::Zero(di)),
                    hn::Eq(best.least, hn::BitCast(di, hn::Set(d, Bits{0x8000})))));
-    return hn::AllFalse(d, hn::Or(hn::Or(is_nan, is_nan_too), meets_zero));
+    return hn::AllFalse(d, hn::Or(is_nan, meets_zero));
   }
 };
 

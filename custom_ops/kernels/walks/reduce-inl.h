@@ -57,10 +57,9 @@ class ReduceBox {
       WindowRun run = windows_.From(w);
       w += run.count;
       while (run.count > 0) {
-        int64_t done = is_row_ ? run.count : 1;
+        int64_t done = 1;
         if (R::kMostTaps > TapTable::kMost &&
             HWY_UNLIKELY(in_parts_ || !run.taps->holds_all())) {
-          done = 1;
           WindowInParts<R>::Run(operands_, run, view_,
                                 {view_.lane_begin, view_.lane_end}, out, index);
         } else if (kTogether > 1 && is_narrow_ && !is_row_ && run.count >= kTogether) {
@@ -68,6 +67,7 @@ class ReduceBox {
           FetchAhead(reducer, run, done);
           Neighbours(reducer, run, out, index);
         } else {
+          if (is_row_) done = run.count;
           FetchAhead(reducer, run, done);
           OneWindow(reducer, run, view_.lane_begin + done * lanes_, out, index);
         }
@@ -165,7 +165,9 @@ class ReduceBox {
   const int64_t ahead_;
   const int64_t lanes_;
   const bool is_narrow_;
-  const bool is_row_;  // windows lie as their lanes do
+  // Windows lie as their lanes do. (Reducers with a parameter of each channel, which
+  // would have to know it, reduce one vector at a time and are never narrow.)
+  const bool is_row_;
 };
 
 struct ReduceWalk {
